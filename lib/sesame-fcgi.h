@@ -1,0 +1,97 @@
+/*
+ * sesame-fcgi.h - an accept loop for FastCGI and plain CGI programs with sessions, on libfcgi.
+ *
+ * A program is a table of routes and one call:
+ *
+ *     static void page(struct http *h, struct sess *s)
+ *     {
+ *         sess_add(s, "visits", 1);
+ *         http_begin(h, 200, "text/plain");
+ *         http_printf(h, "Visit %" PRId64 "\n", sess_int(s, "visits", 0));
+ *     }
+ *     static const struct http_route routes[] = { { "GET", "/", page }, { 0 } };
+ *     int main(int argc, char **argv) { return sess_serve(argc, argv, routes); }
+ *
+ * The loop closes what a plain loop around libfcgi leaves open: every body is read to its end, cut requests are dropped, each request has
+ * limits and a deadline, and SIGTERM ends the program in order. Before a handler runs, a forged cookie has been answered with 400.
+ * Responses are collected and sent whole, with a Content-Length. A handler must not keep h or s.
+ */
+#ifndef SESAME_FCGI_H
+#define SESAME_FCGI_H
+
+#include <sesame.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct http; /* one request and its response; belongs to the thread that serves it */
+
+typedef void http_handler(struct http *h, struct sess *s);
+
+/*
+ * One address. path is compared with PATH_INFO (empty means "/"). A "GET" route answers HEAD as well, without the body. When path matches and
+ * method does not: 405 with Allow. When nothing matches: 404.
+ */
+struct http_route {
+	const char *method;
+	const char *path;
+	http_handler *handler;
+	unsigned flags;
+};
+#define HTTP_ROUTE_CROSS_SITE 1u /* do not refuse POSTs of other sites */
+#define HTTP_ROUTE_PASSIVE 2u    /* a poll: does not count as activity (sess_passive) */
+
+/*
+ * Serves routes (ended by a zero entry) until SIGTERM or SIGINT, as FastCGI when standard input is a listening socket, else as plain CGI.
+ * argv: --version, --help. Returns the exit status: 0 after an orderly end, 78 when settings, keys or store cannot be used (one line on
+ * standard error says why).
+ */
+int sess_serve(int argc, char **argv, const struct http_route *routes);
+
+/* ---- the request -------------------------------------------------------------------------------------------------- */
+
+const char *http_method(const struct http *h);                      /* "GET", "POST", … */
+const char *http_path(const struct http *h);                        /* PATH_INFO, "/" when empty */
+const char *http_param(const struct http *h, const char *name);     /* a CGI variable, or NULL */
+bool http_accepts_json(const struct http *h);                       /* Accept names application/json */
+
+/* The body, whole; its size to *size. It was at most BODY_MAX, and agreed with CONTENT_LENGTH. */
+const void *http_body(const struct http *h, size_t *size);
+
+/*
+ * A field of an application/x-www-form-urlencoded body, decoded; the first of that name, or NULL. Valid until the handler returns.
+ * Before the first call, nothing is parsed.
+ */
+const char *http_field(struct http *h, const char *name);
+
+/* ---- the response ------------------------------------------------------------------------------------------------- */
+
+/* Adds a header line; only before http_begin. False if name or value cannot stand in a header, or there is no room. */
+bool http_header(struct http *h, const char *name, const char *value);
+
+/*
+ * Commits the session and begins the response. Where the session cannot be committed the answer is ours (400, 409, 503 with Retry-After, 500)
+ * and what the handler writes afterwards is dropped; then false.
+ */
+bool http_begin(struct http *h, int status, const char *content_type);
+
+void http_printf(struct http *h, const char *format, ...) SESS_PRINTF(2, 3);
+void http_write(struct http *h, const void *octets, size_t size);
+void http_puts(struct http *h, const char *text);
+void http_puts_html(struct http *h, const char *text); /* escaped for HTML text and attributes */
+
+/* A whole short answer in text/plain. As http_begin, the session is committed. */
+bool http_answer(struct http *h, int status, const char *text);
+
+/* 303 See Other to path, which must begin with a single '/'. As http_begin, the session is committed. */
+bool http_redirect(struct http *h, const char *path);
+
+/* A whole short answer without the session: nothing is committed, no cookie is set. */
+void http_refuse(struct http *h, int status, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * sesame.h - server-side sessions for CGI and FastCGI programs.
+ *
+ * A visitor's cookie names a session and is signed; the session itself, a small hash of names and values, stays on the server. A program
+ * records *changes* (add to a counter, set, unset), and sess_commit applies them in one atomic operation to whatever is stored at that
+ * moment. No lock is held while the program works, and no change of a parallel request is lost.
+ *
+ * This header is the interface; what is not in it is not part of it. The promises:
+ *
+ *  - Getters never fail: they give the default, and sess_state says why. Setters remember the first error, and sess_commit reports it.
+ *  - A session that cannot be had behaves as an empty one, so that nobody is logged in by accident.
+ *  - Nothing recorded and nothing asked: nothing stored, no cookie.
+ *  - Nothing here writes to a log, ends the process or installs a signal handler.
+ *
+ * Any thread may use one sess_manager. A struct sess belongs to one thread at a time. Strings are UTF-8 or any other octets; names are 1 to
+ * 64 octets, without NUL, and do not begin with '.', which is ours. Times are Unix seconds.
+ */
+#ifndef SESAME_H
+#define SESAME_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SESAME_VERSION "0.1.0"
+
+#define SESS_ID_SIZE 33        /* octets of a session id, its NUL included: 32 lower-case hex digits */
+#define SESS_NAME_MAX 64       /* octets of a name */
+#define SESS_RECORD_MAX 65536  /* octets of a stored session, names and values and some 16 octets for each */
+#define SESS_HEAD_SIZE 4096    /* octets that are enough for the lines of sess_commit */
+#define SESS_TOKEN_SIZE 65     /* octets of a CSRF token, its NUL included */
+
+#if defined(__GNUC__)
+#define SESS_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SESS_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define SESS_PRINTF(format, first)
+#define SESS_MUST_CHECK
+#endif
+
+/* What can go wrong. 0 is success; sess_error_text has a sentence for each. */
+enum sess_error {
+	SESS_OK = 0,
+	SESS_FORGED,      /* the cookie was tampered with: answer 400 with sess_commit's head, do nothing else */
+	SESS_GONE,        /* the session vanished during the request (logout elsewhere): nothing was written */
+	SESS_UNAVAILABLE, /* the store did not answer in time: 503 with Retry-After */
+	SESS_TYPE,        /* sess_add to a text */
+	SESS_RANGE,       /* a counter would leave int64_t */
+	SESS_TOO_LARGE,   /* the session would pass SESS_RECORD_MAX */
+	SESS_NAME,        /* an empty, overlong or reserved name */
+	SESS_SPACE,       /* the buffer for the header lines is too small; nothing was written */
+	SESS_MEMORY,      /* out of memory */
+	SESS_ENDED,       /* a change after sess_commit */
+	SESS_OFF,         /* SESSIONS is false */
+	SESS_SETTINGS     /* settings, keys or store cannot be used; struct sess_why says which, where, and what is allowed */
+};
+
+/* What is known of the visitor's session. */
+enum sess_state {
+	SESS_STATE_OFF,         /* SESSIONS is false */
+	SESS_STATE_NEW,         /* no cookie */
+	SESS_STATE_LIVE,        /* a good cookie, and as far as is known a session behind it */
+	SESS_STATE_EXPIRED,     /* a good cookie whose session is over; as NEW, and changes go into a fresh session */
+	SESS_STATE_FORGED,      /* the cookie was tampered with */
+	SESS_STATE_GONE,        /* the session vanished while this request was under way, or moments before */
+	SESS_STATE_UNAVAILABLE  /* the store cannot be reached */
+};
+
+/* Why something could not be opened: one sentence with place, value and allowed range. */
+struct sess_why {
+	char text[512];
+};
+
+struct sess_manager; /* one per process: settings, keys, store */
+struct sess;         /* one per request */
+
+/* ---- the process -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Reads the settings (environment, then the file conf or, if NULL, the one that SESAME_CONF names, then defaults), the keys, and opens the
+ * store. *ret is the caller's, to be closed with sess_manager_close. SESS_OK, SESS_SETTINGS or SESS_MEMORY with a sentence in why; then *ret
+ * is unchanged. May be called in any thread; initialises libgcrypt unless the program did.
+ */
+int sess_manager_open(struct sess_manager **ret, const char *conf, struct sess_why *why) SESS_MUST_CHECK;
+
+/* As sess_manager_open, for a process that serves a single request (plain CGI): no thread is started, no long work is begun. */
+int sess_manager_open_brief(struct sess_manager **ret, const char *conf, struct sess_why *why) SESS_MUST_CHECK;
+
+/* Ends it all. Every struct sess must have ended. NULL does nothing. */
+void sess_manager_close(struct sess_manager *m);
+
+/* The value in force of a setting by its name ("THREADS"), as text; NULL for an unknown name and for secrets. Valid until the close. */
+const char *sess_manager_setting(const struct sess_manager *m, const char *name);
+
+/* The value of a setting that is a number; -1 for an unknown name. Booleans are 0 or 1. */
+int64_t sess_manager_number(const struct sess_manager *m, const char *name);
+
+/* What opening had to say without refusing (a weak secret allowed, a key of the settings file passed over), a line each; "" if nothing. */
+const char *sess_manager_notes(const struct sess_manager *m);
+
+/* ---- the request -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Begins the session of one request from its CGI variables, "NAME=value" each, NULL at the end: FCGX_Request.envp, or environ. Only reads
+ * them; no input or output is done. envp must stay until sess_end. NULL when out of memory.
+ */
+struct sess *sess_begin(struct sess_manager *m, char *const *envp);
+
+/*
+ * The session's id, SESS_ID_SIZE octets, valid until sess_end. It is certain: the record is looked up if it was not yet. On a visitor without
+ * a session this counts as use: one is made, and the commit sets its cookie. NULL if SESSIONS is false, and in the states FORGED, GONE and
+ * UNAVAILABLE.
+ */
+const char *sess_id(struct sess *s);
+
+/* What is known so far; looks nothing up. */
+enum sess_state sess_state(const struct sess *s);
+
+/* The number called name, or otherwise. Reads the store at first use. Changes recorded by this request are included. */
+int64_t sess_int(struct sess *s, const char *name, int64_t otherwise);
+
+/* The text called name, or otherwise; valid until the next call on s. As sess_int. A number is not a text. */
+const char *sess_str(struct sess *s, const char *name, const char *otherwise);
+
+/* As sess_str, for octets that may hold NUL: their number goes to *size. */
+const void *sess_bytes(struct sess *s, const char *name, size_t *size);
+
+/* Record a change. Each returns SESS_OK or the first error so far. Strings are copied. */
+int sess_add(struct sess *s, const char *name, int64_t delta);         /* an absent number counts as 0 */
+int sess_set(struct sess *s, const char *name, const char *value);
+int sess_setf(struct sess *s, const char *name, const char *format, ...) SESS_PRINTF(3, 4);
+int sess_set_int(struct sess *s, const char *name, int64_t value);
+int sess_set_bytes(struct sess *s, const char *name, const void *value, size_t size);
+int sess_unset(struct sess *s, const char *name);
+
+/* As sess_str, and unsets it: for a message that is shown once. */
+const char *sess_pop(struct sess *s, const char *name, const char *otherwise);
+
+/* This request is not the visitor's own doing (a background poll): it neither extends the session nor renews the cookie nor makes one. */
+void sess_passive(struct sess *s);
+
+/* Ends the session for good: the commit removes it, clears the cookie and forgets the other changes of this request. */
+int sess_logout(struct sess *s);
+
+/* ---- requests from other sites ------------------------------------------------------------------------------------ */
+
+/*
+ * True if this request may change something: a safe method (GET, HEAD, OPTIONS), or by Sec-Fetch-Site, else by Origin (this host or one of
+ * ALLOWED_ORIGINS), else by token, the one that sess_csrf_token gave to a form of the same session. token may be NULL.
+ */
+bool sess_csrf_ok(struct sess *s, const char *token);
+
+/* Writes the token for a form into tok (size at least SESS_TOKEN_SIZE). Counts as use of the session. SESS_OK, SESS_SPACE or why not. */
+int sess_csrf_token(struct sess *s, char *tok, size_t size);
+
+/* ---- the end of the request --------------------------------------------------------------------------------------- */
+
+/*
+ * Applies what was recorded, in one atomic operation of the store, and writes the header lines of the response to head, each ended by CRLF; ""
+ * when there are none. size is best SESS_HEAD_SIZE. Afterwards getters tell the session as stored, other requests' changes included.
+ * SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied. A second call repeats the first one's answer.
+ */
+int sess_commit(struct sess *s, char *head, size_t size) SESS_MUST_CHECK;
+
+/* Ends the use of s; what was not committed is forgotten. NULL does nothing. */
+void sess_end(struct sess *s);
+
+/* A sentence for an enum sess_error, never NULL. */
+const char *sess_error_text(int error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

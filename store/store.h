@@ -1,0 +1,162 @@
+/*
+ * store.h - the contract of a session store.
+ *
+ * A store keeps records (record.h) under keys until their deadlines. It knows nothing of cookies or HTTP. Every back end passes the
+ * one suite in tests/store/contract.c. The promises:
+ *
+ *  - Each call is one atomic operation. However many threads, processes or hosts work on one store, no change that was answered
+ *    STORE_OK is lost, doubled or half there, although any of them is killed at any moment.
+ *  - A record past its deadline is not there. now is the caller's clock, Unix seconds.
+ *  - A key that was removed stays removed: until its tombstone's final deadline nothing can be stored under it.
+ *  - Every call ends within the store's deadline (wait_ms), with STORE_BUSY if it must.
+ *  - Bad news is handed up: whatever is not STORE_OK has changed nothing.
+ *
+ * Any thread may use a store at any time, and a process that forked may go on using it in parent and child, as long as no call was
+ * under way in another thread at the fork.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "store/record.h"
+
+enum store_status {
+	STORE_OK = 0,
+	STORE_ABSENT,      /* no record, or past its deadline */
+	STORE_GONE,        /* removed: a tombstone is there (ret holds it where the call has a ret) */
+	STORE_EXISTS,      /* STORE_IF_ABSENT, and a record is there */
+	STORE_TYPE,        /* STORE_ADD to a field that holds octets */
+	STORE_RANGE,       /* STORE_ADD beyond what an int64_t holds */
+	STORE_TOO_LARGE,   /* the record would pass RECORD_MAX */
+	STORE_DAMAGED,     /* something is there that does not check; it is not served */
+	STORE_BUSY,        /* not within the deadline */
+	STORE_UNAVAILABLE, /* the system refused: full, read-only, broken, out of reach (errno says which, where there is one) */
+	STORE_NO_MEMORY,
+	STORE_UNSUPPORTED  /* this back end or this build cannot */
+};
+
+enum store_sync { STORE_SYNC_NO, STORE_SYNC_EVERY_SECOND, STORE_SYNC_ALWAYS };
+
+/* How a store is opened. Zero is a usable default for all but location. */
+struct store_options {
+	const char *location;    /* "gdbm:/path", "memory:", "fault:N:LOCATION", … */
+	unsigned wait_ms;        /* longest time one operation may take; 0: 250 */
+	enum store_sync sync;    /* what a power cut may cost */
+	bool brief;              /* a process of one request (plain CGI): no thread of its own, no long work at the close */
+	size_t journal_size;     /* gdbm: octets of one journal segment; 0: chosen by the store. Tests make it tiny */
+	char *why;               /* receives a sentence when opening fails; may be NULL */
+	size_t why_size;
+};
+
+enum store_condition { STORE_IF_PRESENT, STORE_IF_ABSENT };
+
+/*
+ * One atomic change of a record. A new record (STORE_IF_ABSENT) takes its deadlines from idle_deadline and final_deadline. An existing one
+ * keeps its final deadline (unless restart is set: then created and both deadlines are as for a new one), and gets idle_deadline when its
+ * own lies before extend_before (INT64_MIN: never extended).
+ */
+struct store_update {
+	enum store_condition condition;
+	bool restart;
+	int64_t now;
+	int64_t idle_deadline;
+	int64_t final_deadline;
+	int64_t extend_before;
+	const struct store_change *changes; /* applied in order */
+	size_t count;
+};
+
+/*
+ * What is left where a record was. Until grace it answers STORE_GONE to a request that is late; until final_deadline nothing can be stored
+ * there. forward: until grace, load and apply on the old key go on to the new one (store_rename only), without extending it.
+ */
+struct store_tombstone {
+	int64_t grace;
+	int64_t final_deadline;
+	bool forward;
+	struct store_key forward_key; /* filled by store_rename */
+};
+
+struct store_walk {
+	/* Called for each live record once; returns false to stop. The record is valid only during the call. */
+	bool (*each)(void *context, const struct store_key *key, const uint8_t *record);
+	void *context;
+	int64_t now;
+};
+
+struct store_swept {
+	uint64_t removed; /* records that this step removed */
+	bool more;        /* another step would find more */
+};
+
+struct store;
+
+/* Opens the store that options->location names. STORE_OK, or why it cannot be had, in a sentence that says what to do. */
+int store_open(struct store **ret, const struct store_options *options) __attribute__((nonnull, warn_unused_result));
+
+/* Ends the use of a store: what this process held back is written. NULL does nothing. No other call may be under way. */
+void store_close(struct store *store);
+
+/* Reads the record of key. STORE_OK, ABSENT, GONE (ret holds the tombstone), DAMAGED, BUSY, UNAVAILABLE, NO_MEMORY. */
+int store_load(struct store *store, const struct store_key *key, int64_t now, struct record *ret)
+    __attribute__((nonnull, warn_unused_result));
+
+/*
+ * Applies update to whatever is stored under key now; ret receives the record as stored. Besides those of store_load: EXISTS, TYPE, RANGE,
+ * TOO_LARGE.
+ */
+int store_apply(struct store *store, const struct store_key *key, const struct store_update *update, struct record *ret)
+    __attribute__((nonnull, warn_unused_result));
+
+/* Removes the record of key and leaves tombstone. STORE_OK, ABSENT (a tombstone is left all the same), GONE, … */
+int store_remove(struct store *store, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
+    __attribute__((nonnull, warn_unused_result));
+
+/*
+ * In one operation: applies update to the record of from, stores the result under to, and leaves tombstone at from. STORE_OK with the record
+ * now under to in ret; ABSENT or GONE when from is; EXISTS when to is taken. After a crash at most one of the two ids that anyone knows is
+ * valid.
+ */
+int store_rename(struct store *store, const struct store_key *from, const struct store_key *to, const struct store_update *update,
+                 const struct store_tombstone *tombstone, struct record *ret) __attribute__((nonnull, warn_unused_result));
+
+/*
+ * Visits one page of the live records: *cursor is 0 at first, and 0 again after the last page. A record that is there throughout is visited
+ * exactly once; one that comes or goes meanwhile may or may not be.
+ */
+int store_walk(struct store *store, uint64_t *cursor, const struct store_walk *walk) __attribute__((nonnull, warn_unused_result));
+
+/* Removes expired records, one bounded step. Running programs do this by themselves; an operator may hurry it. */
+int store_sweep(struct store *store, int64_t now, struct store_swept *ret) __attribute__((nonnull, warn_unused_result));
+
+/* A word for a status, never NULL. */
+const char *store_status_name(int status);
+
+/* ---- for back ends ------------------------------------------------------------------------------------------------ */
+
+/* One back end: a constant table of its functions, each as its namesake above. */
+struct store_backend {
+	const char *scheme; /* what stands before the ':' of a location */
+	int (*open)(struct store **ret, const char *where, const struct store_options *options);
+	void (*close)(struct store *store);
+	int (*load)(struct store *store, const struct store_key *key, int64_t now, struct record *ret);
+	int (*apply)(struct store *store, const struct store_key *key, const struct store_update *update, struct record *ret);
+	int (*remove)(struct store *store, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone);
+	int (*rename)(struct store *store, const struct store_key *from, const struct store_key *to, const struct store_update *update,
+	              const struct store_tombstone *tombstone, struct record *ret);
+	int (*walk)(struct store *store, uint64_t *cursor, const struct store_walk *walk);
+	int (*sweep)(struct store *store, int64_t now, struct store_swept *ret);
+};
+
+/* The first member of every back end's own struct. */
+struct store {
+	const struct store_backend *backend;
+};
+
+extern const struct store_backend store_memory;
+extern const struct store_backend store_fault;
+extern const struct store_backend store_gdbm;
+
+/* Writes the sentence for options->why and returns status, so that a failure is one line: return store_refuse(…). */
+int store_refuse(const struct store_options *options, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
