@@ -102,6 +102,18 @@ bool record_next(const uint8_t *octets, size_t *position, struct record_field *r
 struct store_update;
 
 /*
+ * What an operation meets that finds old (a valid record, or NULL) at now: STORE_OK when a live record is there, STORE_ABSENT when none is or
+ * its deadline has passed, STORE_GONE when a tombstone is.
+ */
+int record_status(const uint8_t *old, int64_t now);
+
+/* True if old is a RECORD_FORWARD that still leads on at now. */
+bool record_leads_on(const uint8_t *old, int64_t now);
+
+/* True if update may be applied where record_status said status: then STORE_OK; else STORE_ABSENT, STORE_GONE or STORE_EXISTS. */
+int record_admit(int status, const struct store_update *update);
+
+/*
  * Applies update to the valid record old (NULL: to an empty, new one) of key, and puts the result into ret, sealed. old may not be
  * inside ret. STORE_OK; STORE_TYPE when a STORE_ADD meets octets; STORE_RANGE when it would overflow; STORE_TOO_LARGE;
  * STORE_NO_MEMORY. Unless STORE_OK, ret holds nothing.

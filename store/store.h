@@ -107,7 +107,7 @@ int store_load(struct store *store, const struct store_key *key, int64_t now, st
 int store_apply(struct store *store, const struct store_key *key, const struct store_update *update, struct record *ret)
     __attribute__((nonnull, warn_unused_result));
 
-/* Removes the record of key and leaves tombstone. STORE_OK, ABSENT (a tombstone is left all the same), GONE, … */
+/* Removes the record of key (or the one that its forward leads to) and leaves tombstone. STORE_OK, ABSENT (a tombstone is left all the same), GONE, … */
 int store_remove(struct store *store, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
     __attribute__((nonnull, warn_unused_result));
 

@@ -1,0 +1,34 @@
+# The stores: a library for ourselves, which libsesame takes in whole.
+
+noinst_LTLIBRARIES += store/libstore.la
+
+store_libstore_la_SOURCES = \
+	store/fault.c \
+	store/fault.h \
+	store/memory.c \
+	store/open.c \
+	store/record.c \
+	store/record.h \
+	store/store.h
+store_libstore_la_CPPFLAGS = $(AM_CPPFLAGS)
+store_libstore_la_LIBADD = $(XXHASH_LIBS) $(PTHREAD_LIBS)
+
+if HAVE_GDBM
+gdbm_sources = \
+	store/gdbm/base.c \
+	store/gdbm/base.h \
+	store/gdbm/control.c \
+	store/gdbm/control.h \
+	store/gdbm/files.c \
+	store/gdbm/files.h \
+	store/gdbm/gdbm.c \
+	store/gdbm/hook.h \
+	store/gdbm/keeper.c \
+	store/gdbm/keeper.h \
+	store/gdbm/merge.c \
+	store/gdbm/merge.h \
+	store/gdbm/segment.c \
+	store/gdbm/segment.h
+store_libstore_la_SOURCES += $(gdbm_sources)
+store_libstore_la_LIBADD += $(GDBM_LIBS)
+endif
