@@ -1,0 +1,6 @@
+# The manual: mdoc, free of complaints of "mandoc -Tlint" (tests/build/man.sh).
+
+dist_man_MANS += \
+	man/sesame.3 \
+	man/sesame.conf.5 \
+	man/session_test.8

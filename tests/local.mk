@@ -1,0 +1,28 @@
+# How tests are run: every test prints TAP (testanything.org), tests/driver bounds its time and hands it to Automake's driver.
+
+TEST_EXTENSIONS = .sh
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/tests/driver '$(top_srcdir)/build-aux/tap-driver.sh'
+SH_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+
+# The settings of whoever runs the tests must not reach them.
+AM_TESTS_ENVIRONMENT = \
+	. $(top_srcdir)/tests/environment; \
+	SESAME_SOURCE='$(abs_top_srcdir)'; export SESAME_SOURCE; \
+	SESAME_BUILD='$(abs_top_builddir)'; export SESAME_BUILD; \
+	SESAME_SANITIZERS='$(SESAME_SANITIZERS)'; export SESAME_SANITIZERS; \
+	CC='$(CC)'; export CC;
+
+EXTRA_DIST += tests/driver tests/environment tests/tap.h tests/tap.sh
+
+build_tests = \
+	tests/build/headers.sh \
+	tests/build/layers.sh \
+	tests/build/man.sh \
+	tests/build/names.sh \
+	tests/build/shell.sh \
+	tests/build/size.sh \
+	tests/build/warnings.sh
+
+TESTS += $(build_tests)
+dist_check_SCRIPTS += $(build_tests)
