@@ -36,10 +36,10 @@ extern "C" {
 #define SESS_TOKEN_SIZE 65     /* octets of a CSRF token, its NUL included */
 
 #if defined(__GNUC__)
-#define SESS_PRINTF(format, first) __attribute__((format(printf, format, first)))
-#define SESS_MUST_CHECK __attribute__((warn_unused_result))
+#define SESS_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+#define SESS_MUST_CHECK __attribute__((__warn_unused_result__))
 #else
-#define SESS_PRINTF(format, first)
+#define SESS_PRINTF(text, first)
 #define SESS_MUST_CHECK
 #endif
 
@@ -63,7 +63,7 @@ enum sess_error {
 /* What is known of the visitor's session. */
 enum sess_state {
 	SESS_STATE_OFF,         /* SESSIONS is false */
-	SESS_STATE_NEW,         /* no cookie */
+	SESS_STATE_NEW,         /* no cookie, or one whose session another program has yet to begin (justpy format) */
 	SESS_STATE_LIVE,        /* a good cookie, and as far as is known a session behind it */
 	SESS_STATE_EXPIRED,     /* a good cookie whose session is over; as NEW, and changes go into a fresh session */
 	SESS_STATE_FORGED,      /* the cookie was tampered with */
@@ -75,6 +75,10 @@ enum sess_state {
 struct sess_why {
 	char text[512];
 };
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 struct sess_manager; /* one per process: settings, keys, store */
 struct sess;         /* one per request */
@@ -103,11 +107,18 @@ int64_t sess_manager_number(const struct sess_manager *m, const char *name);
 /* What opening had to say without refusing (a weak secret allowed, a key of the settings file passed over), a line each; "" if nothing. */
 const char *sess_manager_notes(const struct sess_manager *m);
 
+/*
+ * What went wrong after the opening and is passed over, since something older still serves: a key file replaced by an unusable one. True with a
+ * sentence in why, false when all is well.
+ */
+bool sess_manager_trouble(struct sess_manager *m, struct sess_why *why);
+
 /* ---- the request -------------------------------------------------------------------------------------------------- */
 
 /*
  * Begins the session of one request from its CGI variables, "NAME=value" each, NULL at the end: FCGX_Request.envp, or environ. Only reads
- * them; no input or output is done. envp must stay until sess_end. NULL when out of memory.
+ * them; the store is not asked. (Once a second, one request looks whether the key file has changed.) envp must stay until sess_end. NULL when
+ * out of memory.
  */
 struct sess *sess_begin(struct sess_manager *m, char *const *envp);
 
@@ -141,10 +152,16 @@ int sess_unset(struct sess *s, const char *name);
 /* As sess_str, and unsets it: for a message that is shown once. */
 const char *sess_pop(struct sess *s, const char *name, const char *otherwise);
 
-/* This request is not the visitor's own doing (a background poll): it neither extends the session nor renews the cookie nor makes one. */
+/*
+ * This request is not the visitor's own doing (a background poll): it neither extends the session nor renews the cookie nor makes one. Call it
+ * first: then a visitor without a session gets none, sess_id is NULL, and changes have nowhere to go.
+ */
 void sess_passive(struct sess *s);
 
-/* Ends the session for good: the commit removes it, clears the cookie and forgets the other changes of this request. */
+/*
+ * Ends the session for good: the commit removes it, clears the cookie and forgets the other changes of this request. A session that was gone
+ * already is a success; then the cookie is left alone, since it may be a new one's.
+ */
 int sess_logout(struct sess *s);
 
 /* ---- requests from other sites ------------------------------------------------------------------------------------ */
@@ -163,7 +180,8 @@ int sess_csrf_token(struct sess *s, char *tok, size_t size);
 /*
  * Applies what was recorded, in one atomic operation of the store, and writes the header lines of the response to head, each ended by CRLF; ""
  * when there are none. size is best SESS_HEAD_SIZE. Afterwards getters tell the session as stored, other requests' changes included.
- * SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied. A second call repeats the first one's answer.
+ * SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied, head is "", and the session behaves as an empty one. A second
+ * call repeats the first one's answer; only after SESS_SPACE it is a new attempt.
  */
 int sess_commit(struct sess *s, char *head, size_t size) SESS_MUST_CHECK;
 
@@ -172,6 +190,10 @@ void sess_end(struct sess *s);
 
 /* A sentence for an enum sess_error, never NULL. */
 const char *sess_error_text(int error);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
