@@ -23,8 +23,14 @@ gdbm_sources = \
 	store/gdbm/files.h \
 	store/gdbm/gdbm.c \
 	store/gdbm/hook.h \
+	store/gdbm/identity.c \
+	store/gdbm/identity.h \
+	store/gdbm/journal.c \
+	store/gdbm/journal.h \
 	store/gdbm/keeper.c \
 	store/gdbm/keeper.h \
+	store/gdbm/membership.c \
+	store/gdbm/membership.h \
 	store/gdbm/merge.c \
 	store/gdbm/merge.h \
 	store/gdbm/segment.c \

@@ -226,6 +226,16 @@ bool record_find(const uint8_t *octets, const char *name, size_t name_size, int6
 
 /* ---- trust --------------------------------------------------------------------------------------------------------- */
 
+uint64_t record_sum(const void *octets, size_t size, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(octets, size, seed);
+}
+
+uint64_t record_checksum(const uint8_t *octets)
+{
+	return get64(octets + AT_CHECKSUM);
+}
+
 static uint64_t checksum(const uint8_t *octets, size_t size, const struct store_key *key, uint64_t seed)
 {
 	uint64_t sum = XXH3_64bits_withSeed(key->octets, STORE_KEY_SIZE, seed);
@@ -259,7 +269,7 @@ static bool form_valid(const uint8_t *octets, size_t size)
 bool record_valid(const uint8_t *octets, size_t size, const struct store_key *key, uint64_t seed)
 {
 	return size >= RECORD_HEADER_SIZE && size <= RECORD_MAX && octets[AT_VERSION] == RECORD_VERSION && record_size(octets) == size &&
-	       get64(octets + AT_CHECKSUM) == checksum(octets, size, key, seed) && form_valid(octets, size);
+	       record_checksum(octets) == checksum(octets, size, key, seed) && form_valid(octets, size);
 }
 
 static void seal(struct record *r, const struct store_key *key, uint64_t seed)

@@ -78,6 +78,12 @@ int record_copy(struct record *r, const uint8_t *octets, size_t size);
 /* True if the octets are a whole record of this key in the store with this seed: form, lengths and checksum. */
 bool record_valid(const uint8_t *octets, size_t size, const struct store_key *key, uint64_t seed);
 
+/* The checksum that all of the store's own structures use (XXH3, 64 bits). */
+uint64_t record_sum(const void *octets, size_t size, uint64_t seed);
+
+/* The checksum that a record carries. */
+uint64_t record_checksum(const uint8_t *octets);
+
 /* The following read a valid record. */
 enum record_kind record_kind(const uint8_t *octets);
 uint64_t record_changes(const uint8_t *octets);       /* how often it was changed */

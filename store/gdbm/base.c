@@ -1,0 +1,443 @@
+/* base.c - the GDBM files. */
+
+#include "store/gdbm/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gdbm.h>
+
+#include "store/gdbm/control.h"
+#include "store/gdbm/files.h"
+#include "store/gdbm/hook.h"
+#include "store/store.h"
+
+#define READ_CACHE 4     /* buckets of 4 KiB that a reading handle keeps: memory, times 64 shards */
+#define MERGE_CACHE 1024 /* and a merging one, of which there is one at a time */
+#define BLOCK 4096
+#define SLACK (16u << 20) /* how far beyond its end a sound file's next block may be */
+
+struct shard {
+	pthread_mutex_t lock;
+	GDBM_FILE file; /* NULL: not open, or there is none */
+	uint64_t generation; /* that file is of; 0: not looked yet */
+};
+
+struct base {
+	int folder;
+	uint64_t seed;
+	struct shard shards[CONTROL_SHARDS];
+};
+
+struct base_merge {
+	struct base *base;
+	GDBM_FILE file;
+	unsigned shard;
+};
+
+static void file_name(unsigned shard, const char *suffix, char name[32])
+{
+	snprintf(name, 32, "%02u.gdbm%s", shard, suffix);
+}
+
+struct base *base_new(int folder, uint64_t seed)
+{
+	struct base *base = calloc(1, sizeof(*base));
+
+	if (!base)
+		return NULL;
+	base->folder = folder;
+	base->seed = seed;
+	for (unsigned i = 0; i < CONTROL_SHARDS; i++)
+		pthread_mutex_init(&base->shards[i].lock, NULL);
+	return base;
+}
+
+static void shard_close(struct shard *shard)
+{
+	if (shard->file)
+		gdbm_close(shard->file);
+	shard->file = NULL;
+	shard->generation = 0;
+}
+
+void base_free(struct base *base)
+{
+	if (!base)
+		return;
+	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
+		shard_close(&base->shards[i]);
+		pthread_mutex_destroy(&base->shards[i].lock);
+	}
+	free(base);
+}
+
+void base_after_fork(struct base *base)
+{
+	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
+		pthread_mutex_init(&base->shards[i].lock, NULL);
+		shard_close(&base->shards[i]);
+	}
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * GDBM extends a file up to the next block that its header names, writing zeros all the way: a damaged header fills the disk. So the header
+ * is looked at before GDBM may write.
+ */
+static bool header_sound(int fd)
+{
+	struct {
+		int32_t magic, block_size;
+		int64_t directory;
+		int32_t directory_size, directory_bits, bucket_size, bucket_elements;
+		int64_t next_block;
+	} header;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
+		return false;
+	return header.block_size == BLOCK && header.next_block > 0 && header.next_block <= st.st_size + SLACK;
+}
+
+static int status_of(gdbm_error error)
+{
+	switch (error) {
+	case GDBM_ITEM_NOT_FOUND:
+		return STORE_ABSENT;
+	case GDBM_MALLOC_ERROR:
+		return STORE_NO_MEMORY;
+	case GDBM_FILE_OPEN_ERROR:
+	case GDBM_FILE_WRITE_ERROR:
+	case GDBM_FILE_SYNC_ERROR:
+	case GDBM_FILE_CLOSE_ERROR:
+	case GDBM_FILE_TRUNCATE_ERROR:
+		return STORE_UNAVAILABLE;
+	case GDBM_FILE_READ_ERROR:
+	case GDBM_FILE_STAT_ERROR:
+		return errno == EIO || errno == ENOMEM ? STORE_UNAVAILABLE : STORE_DAMAGED;
+	default:
+		return STORE_DAMAGED;
+	}
+}
+
+/* Takes over fd. */
+static int open_file(int fd, const char *name, int flags, int cache, GDBM_FILE *ret)
+{
+	int automatic = 0, status;
+	GDBM_FILE file;
+
+	errno = 0;
+	file = gdbm_fd_open(fd, name, BLOCK, flags | GDBM_NOLOCK | GDBM_CLOEXEC, NULL);
+	if (!file) {
+		status = status_of(gdbm_errno);
+		close(fd);
+		return status;
+	}
+	if (gdbm_setopt(file, GDBM_SETCACHEAUTO, &automatic, sizeof(automatic)) != 0 ||
+	    gdbm_setopt(file, GDBM_SETCACHESIZE, &cache, sizeof(cache)) != 0) {
+		status = status_of(gdbm_last_errno(file));
+		gdbm_close(file);
+		return status;
+	}
+	*ret = file;
+	return STORE_OK;
+}
+
+/*
+ * Not mapped: a read that fails is then an error to one request and not a signal to the program, and nothing of the file counts as our
+ * memory.
+ */
+static int open_reader(struct base *base, unsigned shard, GDBM_FILE *ret)
+{
+	char name[32];
+	int fd;
+
+	file_name(shard, "", name);
+	fd = files_open(base->folder, name, O_RDONLY);
+	if (fd < 0)
+		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
+	return open_file(fd, name, GDBM_READER | GDBM_NOMMAP, READ_CACHE, ret);
+}
+
+/* The shard's file of at least this generation is open afterwards, or it is known that there is none. */
+static int shard_open(struct base *base, unsigned number, uint64_t generation)
+{
+	struct shard *shard = &base->shards[number];
+	int status;
+
+	if (shard->generation == generation)
+		return STORE_OK;
+	shard_close(shard);
+	status = open_reader(base, number, &shard->file);
+	if (status == STORE_OK || status == STORE_ABSENT) {
+		shard->generation = generation;
+		return STORE_OK;
+	}
+	return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------- */
+
+static int fetch(GDBM_FILE file, uint64_t seed, const struct store_key *key, struct record *ret)
+{
+	datum name = { (char *)(uintptr_t)key->octets, STORE_KEY_SIZE }, value;
+	int status = STORE_DAMAGED;
+
+	errno = 0;
+	value = gdbm_fetch(file, name);
+	if (!value.dptr) {
+		status = status_of(gdbm_last_errno(file));
+		gdbm_clear_error(file);
+		return status;
+	}
+	if (record_valid((const uint8_t *)value.dptr, (size_t)value.dsize, key, seed))
+		status = record_copy(ret, (const uint8_t *)value.dptr, (size_t)value.dsize);
+	free(value.dptr);
+	return status;
+}
+
+int base_fetch(struct base *base, unsigned number, uint64_t generation, const struct store_key *key, struct record *ret)
+{
+	struct shard *shard = &base->shards[number];
+	int status;
+
+	pthread_mutex_lock(&shard->lock);
+	status = shard_open(base, number, generation);
+	if (status == STORE_OK)
+		status = shard->file ? fetch(shard->file, base->seed, key, ret) : STORE_ABSENT;
+	pthread_mutex_unlock(&shard->lock);
+	return status;
+}
+
+/* GDBM's walk gives keys; each is fetched and checked on the way. The number of steps is bounded by the file, which damage may tie into a ring. */
+static int each_record(GDBM_FILE file, uint64_t seed, bool (*each)(void *context, const struct store_key *key, const uint8_t *record),
+                       void *context, uint64_t steps, uint64_t *damaged)
+{
+	datum at = gdbm_firstkey(file), next;
+	bool go_on = true;
+	struct record record;
+
+	record_init(&record);
+	while (at.dptr && go_on && steps-- > 0) {
+		struct store_key key;
+		int status = STORE_DAMAGED;
+
+		if (at.dsize == STORE_KEY_SIZE) {
+			memcpy(key.octets, at.dptr, STORE_KEY_SIZE);
+			status = fetch(file, seed, &key, &record);
+		}
+		if (status == STORE_OK)
+			go_on = each(context, &key, record.octets);
+		else
+			(*damaged)++;
+		next = gdbm_nextkey(file, at);
+		free(at.dptr);
+		at = next;
+	}
+	free(at.dptr);
+	record_free(&record);
+	if (go_on && gdbm_last_errno(file) != GDBM_ITEM_NOT_FOUND && gdbm_last_errno(file) != GDBM_NO_ERROR)
+		(*damaged)++;
+	return STORE_OK;
+}
+
+int base_each(struct base *base, unsigned shard, bool (*each)(void *context, const struct store_key *key, const uint8_t *record),
+              void *context, uint64_t *damaged)
+{
+	struct stat st;
+	GDBM_FILE file;
+	int status = open_reader(base, shard, &file);
+
+	if (status == STORE_ABSENT)
+		return STORE_OK;
+	if (status != STORE_OK)
+		return status;
+	if (fstat(gdbm_fdesc(file), &st) != 0) {
+		gdbm_close(file);
+		return STORE_UNAVAILABLE;
+	}
+	status = each_record(file, base->seed, each, context, (uint64_t)st.st_size / RECORD_HEADER_SIZE + 1, damaged);
+	gdbm_close(file);
+	return status;
+}
+
+uint64_t base_shard_size(struct base *base, unsigned shard)
+{
+	struct stat st;
+	char name[32];
+
+	file_name(shard, "", name);
+	return fstatat(base->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+int base_set_aside(struct base *base, unsigned shard)
+{
+	char name[32], aside[32];
+	int from, to, status = STORE_UNAVAILABLE;
+	struct stat st;
+
+	file_name(shard, "", name);
+	file_name(shard, ".damaged", aside);
+	from = files_open(base->folder, name, O_RDONLY);
+	if (from < 0)
+		return errno == ENOENT ? STORE_OK : STORE_UNAVAILABLE;
+	to = files_open(base->folder, aside, O_WRONLY | O_CREAT | O_TRUNC);
+	if (to >= 0 && fstat(from, &st) == 0 && files_copy(from, to, (uint64_t)st.st_size) == 0 && fsync(to) == 0)
+		status = STORE_OK;
+	if (to >= 0)
+		close(to);
+	close(from);
+	return status;
+}
+
+/* ---- merging ------------------------------------------------------------------------------------------------------- */
+
+/* What the new file begins with: the old one's octets. *size is 0 when there is none. */
+static int copy_old(struct base *base, unsigned shard, int to, uint64_t *size)
+{
+	char name[32];
+	struct stat st;
+	int from, status = STORE_OK;
+
+	file_name(shard, "", name);
+	*size = 0;
+	from = files_open(base->folder, name, O_RDONLY);
+	if (from < 0)
+		return errno == ENOENT ? STORE_OK : STORE_UNAVAILABLE;
+	if (fstat(from, &st) != 0)
+		status = STORE_UNAVAILABLE;
+	else if (!header_sound(from))
+		status = STORE_DAMAGED;
+	else if (files_copy(from, to, (uint64_t)st.st_size) != 0)
+		status = STORE_UNAVAILABLE;
+	else
+		*size = (uint64_t)st.st_size;
+	close(from);
+	return status;
+}
+
+/* Takes over fd. GDBM maps the file anew each time that it grows, so it is made long enough before. */
+static int open_writer(int fd, const char *name, uint64_t size, size_t growth, GDBM_FILE *ret)
+{
+	if (size > 0 && ftruncate(fd, (off_t)(size + growth)) != 0) {
+		close(fd);
+		return STORE_UNAVAILABLE;
+	}
+	return open_file(fd, name, size > 0 ? GDBM_WRITER : GDBM_NEWDB, MERGE_CACHE, ret);
+}
+
+int base_merge_begin(struct base *base, unsigned shard, bool empty, size_t growth, struct base_merge **ret)
+{
+	struct base_merge *merge = calloc(1, sizeof(*merge));
+	uint64_t size = 0;
+	char name[32];
+	int fd, status = STORE_OK;
+
+	if (!merge)
+		return STORE_NO_MEMORY;
+	file_name(shard, ".new", name);
+	(void)unlinkat(base->folder, name, 0);
+	fd = files_open(base->folder, name, O_RDWR | O_CREAT | O_EXCL);
+	if (fd < 0) {
+		free(merge);
+		return STORE_UNAVAILABLE;
+	}
+	merge->base = base;
+	merge->shard = shard;
+	if (!empty)
+		status = copy_old(base, shard, fd, &size);
+	if (status == STORE_OK)
+		status = open_writer(fd, name, size, growth, &merge->file);
+	else
+		close(fd);
+	if (status != STORE_OK) {
+		base_merge_abandon(merge);
+		return status;
+	}
+	*ret = merge;
+	return STORE_OK;
+}
+
+int base_merge_put(struct base_merge *merge, const struct store_key *key, const uint8_t *record)
+{
+	datum name = { (char *)(uintptr_t)key->octets, STORE_KEY_SIZE };
+	datum value = { (char *)(uintptr_t)record, (int)record_size(record) };
+
+	errno = 0;
+	return gdbm_store(merge->file, name, value, GDBM_REPLACE) == 0 ? STORE_OK : status_of(gdbm_last_errno(merge->file));
+}
+
+int base_merge_drop(struct base_merge *merge, const struct store_key *key)
+{
+	datum name = { (char *)(uintptr_t)key->octets, STORE_KEY_SIZE };
+	int status;
+
+	errno = 0;
+	if (gdbm_delete(merge->file, name) == 0)
+		return STORE_OK;
+	status = status_of(gdbm_last_errno(merge->file));
+	gdbm_clear_error(merge->file);
+	return status == STORE_ABSENT ? STORE_OK : status;
+}
+
+/* Cuts off what was made in advance and not needed. */
+static int trim(int folder, const char *name)
+{
+	int64_t next_block = 0;
+	int fd = files_open(folder, name, O_RDWR), status = STORE_UNAVAILABLE;
+	struct stat st;
+
+	if (fd < 0)
+		return status;
+	if (pread(fd, &next_block, sizeof(next_block), 32) == (ssize_t)sizeof(next_block) && next_block > 0 && fstat(fd, &st) == 0 &&
+	    (next_block >= st.st_size || ftruncate(fd, (off_t)next_block) == 0) && fdatasync(fd) == 0)
+		status = STORE_OK;
+	STORE_HOOK("base synced", name, 0);
+	close(fd);
+	return status;
+}
+
+int base_merge_end(struct base_merge *merge)
+{
+	struct base *base = merge->base;
+	char name[32], new_name[32];
+	int status = STORE_OK;
+
+	file_name(merge->shard, "", name);
+	file_name(merge->shard, ".new", new_name);
+	if (gdbm_close(merge->file) != 0)
+		status = STORE_UNAVAILABLE;
+	merge->file = NULL;
+	if (status == STORE_OK)
+		status = trim(base->folder, new_name);
+	if (status == STORE_OK && renameat(base->folder, new_name, base->folder, name) != 0)
+		status = STORE_UNAVAILABLE;
+	if (status == STORE_OK && files_sync_folder(base->folder) != 0)
+		status = STORE_UNAVAILABLE;
+	if (status == STORE_OK)
+		free(merge);
+	else
+		base_merge_abandon(merge);
+	return status;
+}
+
+void base_merge_abandon(struct base_merge *merge)
+{
+	char name[32];
+
+	if (!merge)
+		return;
+	if (merge->file)
+		gdbm_close(merge->file);
+	file_name(merge->shard, ".new", name);
+	(void)unlinkat(merge->base->folder, name, 0);
+	free(merge);
+}

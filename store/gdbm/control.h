@@ -1,0 +1,110 @@
+/*
+ * control.h - what all processes on one store share: locks, and a few words that say what is where.
+ *
+ * A mapped file, valid for one boot. Each word is published by one atomic store and no two belong together, so a process that is killed at any
+ * instruction leaves nothing to repair: the next owner of its lock just goes on. What must outlive the boot is in the journal and the GDBM
+ * files alone.
+ *
+ *   stripes      a lock for each 1/256 of the keys; held for one read-modify-write
+ *   segments     first and last journal segment; the last is the active one, those before it are frozen and wait to be merged
+ *   generations  one for each shard, raised when a merge has put a new GDBM file in place
+ *   retired      segments below this number were merged, and nobody reads them any more
+ *   written, synced   tickets of group commit: changes written, changes known to be on the disk
+ *
+ * Order of locks: stripes (the lower number first), then growth. merging and syncing are taken with no other lock held.
+ */
+#ifndef STORE_GDBM_CONTROL_H
+#define STORE_GDBM_CONTROL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "store/record.h"
+
+#define CONTROL_SHARDS 64u
+#define CONTROL_STRIPES 256u
+#define CONTROL_SEGMENTS_MAX 8u /* live segments; beyond it writers wait for the merge */
+
+struct store_options;
+
+struct control_stripe {
+	_Alignas(64) pthread_mutex_t lock;
+};
+
+struct control {
+	char magic[16];
+	uint32_t version;
+	uint32_t size;
+	char boot[40];          /* the boot that the locks belong to */
+	uint64_t device, inode; /* of this very file: a copied one is not trusted */
+	uint64_t namespace;     /* process ids are compared by robust locks: one pid namespace */
+	_Alignas(64) _Atomic uint64_t segments; /* first << 32 | last */
+	_Atomic uint32_t retired; /* segments below this number are in use by nobody */
+	_Alignas(64) _Atomic uint64_t written;
+	_Alignas(64) _Atomic uint64_t synced;
+	_Alignas(64) _Atomic int64_t synced_at; /* CLOCK_MONOTONIC, ns: when the last sync began */
+	_Alignas(64) _Atomic uint64_t generations[CONTROL_SHARDS];
+	_Atomic int64_t sweep_due[CONTROL_SHARDS]; /* Unix seconds: when an eighth of the shard's GDBM file will be expired; 0: it is empty */
+	_Atomic uint64_t damaged;                  /* records and files met that did not check */
+	_Alignas(64) pthread_mutex_t growth;       /* new segments, and more room in the active one */
+	_Alignas(64) pthread_mutex_t merging;
+	_Alignas(64) pthread_mutex_t syncing;
+	struct control_stripe stripes[CONTROL_STRIPES];
+};
+
+static inline uint32_t control_first(uint64_t segments)
+{
+	return (uint32_t)(segments >> 32);
+}
+
+static inline uint32_t control_last(uint64_t segments)
+{
+	return (uint32_t)segments;
+}
+
+static inline unsigned control_stripe_of(const struct store_key *key)
+{
+	return key->octets[1];
+}
+
+static inline unsigned control_shard_of(const struct store_key *key)
+{
+	return key->octets[0] % CONTROL_SHARDS;
+}
+
+/*
+ * Joins the control file of folder: maps it and checks that it is of this boot and this place. STORE_OK; STORE_ABSENT when there is none that
+ * can be trusted (then control_make, under the exclusive lock of the folder); otherwise what the system said.
+ */
+int control_join(int folder, const struct store_options *options, struct control **ret);
+
+/* Makes the control file anew. The caller holds the folder's exclusive lock, so nobody else is in the store. */
+int control_make(int folder, const struct store_options *options, uint32_t first, uint32_t last, struct control **ret);
+
+/* Ends the use of a joined control file. NULL does nothing. */
+void control_leave(struct control *control);
+
+/*
+ * Locks one of the shared locks until deadline (CLOCK_MONOTONIC, see control_deadline). STORE_OK or STORE_BUSY. A lock whose owner died is
+ * simply taken: every word that it guards is whole at any moment.
+ */
+int control_lock(pthread_mutex_t *lock, const struct timespec *deadline);
+
+/* As control_lock, without waiting. */
+int control_try(pthread_mutex_t *lock);
+
+void control_unlock(pthread_mutex_t *lock);
+
+/* The moment wait_ms from now. */
+void control_deadline(unsigned wait_ms, struct timespec *ret);
+
+/*
+ * Passes every stripe once, so that whoever held one when this was called has let go: nobody still works with words read before. STORE_OK or
+ * STORE_BUSY when one is held beyond wait_ms (its owner is stopped).
+ */
+int control_quiesce(struct control *control, unsigned wait_ms);
+
+#endif

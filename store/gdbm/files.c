@@ -1,0 +1,180 @@
+/* files.c - opens, checks, writes and copies the store's files. */
+
+#include "store/gdbm/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+/* mkdir -p, the last of them closed to others. */
+static int make_folders(const char *path)
+{
+	char *copy = strdup(path);
+	int failed = 0;
+
+	if (!copy)
+		return -1;
+	for (char *slash = strchr(copy + 1, '/'); slash && !failed; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		failed = mkdir(copy, 0755) != 0 && errno != EEXIST;
+		*slash = '/';
+	}
+	if (!failed)
+		failed = mkdir(copy, 0700) != 0 && errno != EEXIST;
+	free(copy);
+	return failed ? -1 : 0;
+}
+
+static int check_folder(int fd, const char *path, const struct store_options *options)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return store_refuse(options, STORE_UNAVAILABLE, "%s: %s", path, strerror(errno));
+	if (st.st_uid != geteuid() && geteuid() != 0)
+		return store_refuse(options, STORE_UNAVAILABLE,
+		                    "%s belongs to user %u, but this program runs as user %u: run it as that user, or give it the folder (chown -R)",
+		                    path, (unsigned)st.st_uid, (unsigned)geteuid());
+	if (st.st_mode & 0022)
+		return store_refuse(options, STORE_UNAVAILABLE, "%s can be written by others (mode %04o, at most 0755 allowed): chmod go-w it",
+		                    path, (unsigned)st.st_mode & 07777);
+	return STORE_OK;
+}
+
+int files_open_folder(const char *path, const struct store_options *options, int *ret)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), status;
+
+	if (fd < 0 && errno == ENOENT && make_folders(path) == 0)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s of the sessions cannot be opened: %s%s", path, strerror(errno),
+		                    errno == ELOOP || errno == ENOTDIR ? " (it must be a folder itself, not a link to one)" : "");
+	status = check_folder(fd, path, options);
+	if (status != STORE_OK) {
+		close(fd);
+		return status;
+	}
+	*ret = fd;
+	return STORE_OK;
+}
+
+/* What is wrong with a file, in words; NULL when nothing is. */
+static const char *fault_of(const struct stat *st, const struct stat *folder)
+{
+	if (!S_ISREG(st->st_mode))
+		return "is not a regular file: move it away";
+	if (st->st_uid != folder->st_uid)
+		return "belongs to another user than its folder: chown it, or move it away";
+	if (st->st_mode & 0077)
+		return "is open to others: chmod 0600 it";
+	if (st->st_nlink > 1)
+		return "has a second name (a hard link): remove the other name";
+	return NULL;
+}
+
+/* A new file of root's goes to whom the folder belongs to. */
+static int give_to_owner(int fd, struct stat *st, const struct stat *folder)
+{
+	if (geteuid() != 0 || st->st_uid == folder->st_uid || st->st_size != 0)
+		return 0;
+	if (fchown(fd, folder->st_uid, folder->st_gid) != 0)
+		return -1;
+	return fstat(fd, st);
+}
+
+static int check_file(int fd, int folder, int flags)
+{
+	struct stat st, parent;
+
+	if (fstat(folder, &parent) != 0 || fstat(fd, &st) != 0)
+		return -1;
+	if ((flags & O_CREAT) && S_ISREG(st.st_mode) && give_to_owner(fd, &st, &parent) != 0)
+		return -1;
+	if (fault_of(&st, &parent)) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+int files_open(int folder, const char *name, int flags)
+{
+	int fd = openat(folder, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+
+	if (fd < 0) {
+		if (errno == ELOOP || errno == ENXIO || errno == EISDIR)
+			errno = EPERM;
+		return -1;
+	}
+	if (check_file(fd, folder, flags) != 0) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+void files_explain(int folder, const char *name, char *text, size_t size)
+{
+	struct stat st, parent;
+	const char *fault;
+
+	text[0] = '\0';
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || fstat(folder, &parent) != 0)
+		return;
+	fault = S_ISLNK(st.st_mode) ? "is a symbolic link: move it away" : fault_of(&st, &parent);
+	if (fault)
+		snprintf(text, size, "%s %s", name, fault);
+}
+
+int files_write(int fd, const void *octets, size_t size, uint64_t offset)
+{
+	const char *p = octets;
+
+	while (size > 0) {
+		ssize_t n = pwrite(fd, p, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? ENOSPC : errno;
+			return -1;
+		}
+		p += n;
+		size -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int files_copy(int from, int to, uint64_t size)
+{
+	off_t in = 0, out = 0;
+
+	while (size > 0) {
+		ssize_t n = copy_file_range(from, &in, to, &out, size < SSIZE_MAX ? (size_t)size : SSIZE_MAX, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno;
+			return -1;
+		}
+		size -= (uint64_t)n;
+	}
+	return 0;
+}
+
+int files_sync_folder(int folder)
+{
+	return fsync(folder);
+}

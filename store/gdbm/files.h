@@ -1,0 +1,38 @@
+/*
+ * files.h - files that are opened only if they are what they should be.
+ *
+ * The state folder belongs to one user. A file in it is a regular one, with one name, of the folder's owner, and closed to others; whatever
+ * else stands in its place is refused. Root may work on another user's store: what it creates is given to the folder's owner.
+ */
+#ifndef STORE_GDBM_FILES_H
+#define STORE_GDBM_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct store_options;
+
+/* Opens the folder at path, creating it (mode 0700) and its parents if it is not there. STORE_OK, or why not, with a sentence. */
+int files_open_folder(const char *path, const struct store_options *options, int *ret);
+
+/*
+ * Opens name in folder with flags (O_RDWR, O_CREAT, …; O_NOFOLLOW and O_CLOEXEC are added) and checks it. A descriptor, or -1 with errno: EPERM
+ * when the file is not one of ours.
+ */
+int files_open(int folder, const char *name, int flags);
+
+/* Why files_open refused name with EPERM, as a sentence for a person; "" if nothing is wrong with it. */
+void files_explain(int folder, const char *name, char *text, size_t size);
+
+/* Writes all of it at offset, or -1 with errno. */
+int files_write(int fd, const void *octets, size_t size, uint64_t offset);
+
+/* Copies size octets from one file's beginning to another's. 0, or -1 with errno. */
+int files_copy(int from, int to, uint64_t size);
+
+/* fsync of a folder, so that its names last. 0, or -1 with errno. */
+int files_sync_folder(int folder);
+
+#endif

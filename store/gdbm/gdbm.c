@@ -1,0 +1,742 @@
+/*
+ * gdbm.c - the embedded store: a journal that all processes share, and GDBM files that it is merged into. doc/store.md tells how it works.
+ *
+ * One operation: take the stripe of the key, find the newest record (in the journal, newest segment first, else in the shard's GDBM file), make
+ * the next one from it, append it, let go of the stripe. Nothing else is locked.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/gdbm/base.h"
+#include "store/gdbm/control.h"
+#include "store/gdbm/journal.h"
+#include "store/gdbm/keeper.h"
+#include "store/gdbm/membership.h"
+#include "store/gdbm/merge.h"
+#include "store/store.h"
+
+struct gdbm {
+	struct store store;
+	char *path;
+	struct store_options options; /* location is path's own, why is not kept */
+	struct membership membership;
+	struct control *control; /* of membership */
+	struct journal journal;
+	struct base *base;
+	struct keeper keeper;
+	unsigned born;      /* forks when this process joined */
+	unsigned sweep_at;  /* the next shard of store_sweep */
+};
+
+static struct gdbm *gdbm_of(struct store *store)
+{
+	return (struct gdbm *)store;
+}
+
+/* ---- forks --------------------------------------------------------------------------------------------------------- */
+
+/* How many forks this process descends from: whoever joined before the last one must join again. */
+static atomic_uint forks;
+static pthread_once_t forks_counted = PTHREAD_ONCE_INIT;
+static pthread_mutex_t rejoining = PTHREAD_MUTEX_INITIALIZER;
+
+static void child_of_fork(void)
+{
+	atomic_fetch_add(&forks, 1);
+	pthread_mutex_init(&rejoining, NULL);
+}
+
+static void count_forks(void)
+{
+	pthread_atfork(NULL, NULL, child_of_fork);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------------------- */
+
+static struct merge merge_of(struct gdbm *g)
+{
+	return (struct merge){ .journal = &g->journal, .base = g->base, .wait_ms = g->options.wait_ms };
+}
+
+static int join(struct gdbm *g, const struct store_options *options)
+{
+	struct merge merge;
+	int status = membership_join(g->path, options, &g->membership);
+
+	if (status != STORE_OK)
+		return status;
+	g->base = base_new(g->membership.folder, g->membership.seed);
+	if (!g->base) {
+		membership_leave(&g->membership);
+		return store_refuse(options, STORE_NO_MEMORY, "out of memory");
+	}
+	g->control = g->membership.control;
+	journal_init(&g->journal, g->membership.folder, g->control, g->membership.seed, options->journal_size, options->wait_ms);
+	merge = merge_of(g);
+	keeper_init(&g->keeper, &merge, options->sync != STORE_SYNC_NO);
+	g->born = atomic_load(&forks);
+	return STORE_OK;
+}
+
+static void leave(struct gdbm *g)
+{
+	journal_free(&g->journal);
+	base_free(g->base);
+	membership_leave(&g->membership);
+	g->base = NULL;
+	g->control = NULL;
+}
+
+static int gdbm_open_store(struct store **ret, const char *where, const struct store_options *options)
+{
+	struct gdbm *g;
+	int status;
+
+	if (where[0] != '/')
+		return store_refuse(options, STORE_UNSUPPORTED, "'gdbm:%s': the folder must be given from the root (gdbm:/…)", where);
+	pthread_once(&forks_counted, count_forks);
+	g = calloc(1, sizeof(*g));
+	if (g)
+		g->path = strdup(where);
+	if (!g || !g->path) {
+		free(g);
+		return store_refuse(options, STORE_NO_MEMORY, "out of memory");
+	}
+	g->store.backend = &store_gdbm;
+	g->options = *options;
+	g->options.location = g->path;
+	status = join(g, &g->options);
+	g->options.why = NULL;
+	if (status != STORE_OK) {
+		free(g->path);
+		free(g);
+		return status;
+	}
+	*ret = &g->store;
+	return STORE_OK;
+}
+
+/* What a process of one request does at its end, when the answer is out: what nobody else may do in time. */
+static void end_brief(struct gdbm *g)
+{
+	uint64_t segments = atomic_load(&g->control->segments);
+	struct merge merge = merge_of(g);
+
+	if (g->options.sync != STORE_SYNC_NO)
+		(void)journal_sync_all(&g->journal);
+	if (control_first(segments) < control_last(segments))
+		(void)merge_run(&merge, time(NULL));
+}
+
+/* The last one puts everything into the GDBM files. Whatever fails is still in the journal, for the next to open. */
+static void end_last(struct gdbm *g)
+{
+	struct merge merge = merge_of(g);
+	int status = journal_freeze(&g->journal);
+
+	if (status == STORE_BUSY) {
+		status = merge_run(&merge, time(NULL));
+		if (status == STORE_OK)
+			status = journal_freeze(&g->journal);
+	}
+	if (status == STORE_OK)
+		status = merge_run(&merge, time(NULL));
+	if (status == STORE_OK)
+		membership_tidy(&g->membership);
+}
+
+static void gdbm_close_store(struct store *store)
+{
+	struct gdbm *g = gdbm_of(store);
+
+	if (g->born == atomic_load(&forks)) {
+		keeper_stop(&g->keeper);
+		if (g->options.brief)
+			end_brief(g);
+		else if (membership_alone(&g->membership))
+			end_last(g);
+		else if (g->options.sync != STORE_SYNC_NO)
+			(void)journal_sync_all(&g->journal);
+	}
+	leave(g);
+	free(g->path);
+	free(g);
+}
+
+/*
+ * The child of a fork shares the parent's descriptors, and with them its lock and its file offsets: it joins on its own. The parent's threads,
+ * the keeper among them, are not there.
+ */
+static int rejoin(struct gdbm *g)
+{
+	int status = STORE_OK;
+
+	pthread_mutex_lock(&rejoining);
+	if (g->born != atomic_load(&forks)) {
+		if (g->base)
+			leave(g);
+		status = join(g, &g->options);
+	}
+	pthread_mutex_unlock(&rejoining);
+	return status;
+}
+
+static int enter(struct gdbm *g)
+{
+	return g->born == atomic_load_explicit(&forks, memory_order_relaxed) ? STORE_OK : rejoin(g);
+}
+
+/* ---- one operation ------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t *stripe(struct gdbm *g, unsigned number)
+{
+	return &g->control->stripes[number].lock;
+}
+
+static int lock_stripe(struct gdbm *g, unsigned number)
+{
+	struct timespec deadline;
+	int status = control_try(stripe(g, number));
+
+	if (status != STORE_BUSY)
+		return status;
+	control_deadline(g->options.wait_ms, &deadline);
+	return control_lock(stripe(g, number), &deadline);
+}
+
+/* Both, the lower number first, so that no two operations wait for each other. */
+static int lock_stripes(struct gdbm *g, unsigned a, unsigned b)
+{
+	unsigned low = a < b ? a : b, high = a < b ? b : a;
+	int status = lock_stripe(g, low);
+
+	if (status != STORE_OK || low == high)
+		return status;
+	status = lock_stripe(g, high);
+	if (status != STORE_OK)
+		control_unlock(stripe(g, low));
+	return status;
+}
+
+static void unlock_stripes(struct gdbm *g, unsigned a, unsigned b)
+{
+	control_unlock(stripe(g, a));
+	if (a != b)
+		control_unlock(stripe(g, b));
+}
+
+/* What is stored under a key: in the journal's mapping, or fetched. */
+struct found {
+	const uint8_t *octets; /* NULL: nothing */
+	struct record fetched;
+};
+
+/*
+ * The order matters: the journal first, the generation after it. A merge raises the generation before it drops a segment, so who misses the
+ * record in the journal is sure to meet a file that has it.
+ */
+static int find(struct gdbm *g, const struct store_key *key, struct found *ret)
+{
+	unsigned shard = control_shard_of(key);
+	int status = journal_find(&g->journal, key, &ret->octets);
+
+	if (status != STORE_ABSENT)
+		return status;
+	ret->octets = NULL;
+	status = base_fetch(g->base, shard, atomic_load(&g->control->generations[shard]), key, &ret->fetched);
+	if (status == STORE_OK)
+		ret->octets = ret->fetched.octets;
+	return status == STORE_ABSENT ? STORE_OK : status;
+}
+
+static int note_damage(struct gdbm *g, int status)
+{
+	if (status == STORE_DAMAGED)
+		atomic_fetch_add(&g->control->damaged, 1);
+	return status;
+}
+
+/* After a change: it is answered when it is as safe as SESSION_SYNC says. */
+static int settle(struct gdbm *g, int status)
+{
+	uint64_t ticket, segments;
+
+	if (status != STORE_OK)
+		return status;
+	ticket = journal_ticket(&g->journal);
+	if (!g->options.brief) {
+		keeper_start(&g->keeper);
+		segments = atomic_load_explicit(&g->control->segments, memory_order_relaxed);
+		if (control_first(segments) < control_last(segments))
+			keeper_wake(&g->keeper);
+	}
+	return g->options.sync == STORE_SYNC_ALWAYS ? journal_sync(&g->journal, ticket) : STORE_OK;
+}
+
+/* The journal has no room until something is merged: help, or wait for who is at it. False when the time is up. */
+static bool make_way(struct gdbm *g, const struct timespec *deadline)
+{
+	const struct timespec pause = { .tv_nsec = 500000 };
+	struct merge merge = merge_of(g);
+	struct timespec now;
+
+	if (merge_run(&merge, time(NULL)) == STORE_BUSY)
+		nanosleep(&pause, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec < deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec < deadline->tv_nsec);
+}
+
+/* ---- load ---------------------------------------------------------------------------------------------------------- */
+
+static int load_once(struct gdbm *g, const struct store_key *key, int64_t now, struct record *ret)
+{
+	unsigned number = control_stripe_of(key);
+	struct found found;
+	int status = lock_stripe(g, number), copied;
+
+	if (status != STORE_OK)
+		return status;
+	record_init(&found.fetched);
+	status = note_damage(g, find(g, key, &found));
+	if (status == STORE_OK)
+		status = record_status(found.octets, now);
+	if (status == STORE_OK || status == STORE_GONE) {
+		copied = record_copy(ret, found.octets, record_size(found.octets));
+		status = copied == STORE_OK ? status : copied;
+	}
+	control_unlock(stripe(g, number));
+	record_free(&found.fetched);
+	return status;
+}
+
+static int gdbm_load(struct store *store, const struct store_key *key, int64_t now, struct record *ret)
+{
+	struct gdbm *g = gdbm_of(store);
+	struct store_key to;
+	int status = enter(g);
+
+	if (status == STORE_OK)
+		status = load_once(g, key, now, ret);
+	if (status == STORE_GONE && record_leads_on(ret->octets, now)) {
+		record_forward_key(ret->octets, &to);
+		status = load_once(g, &to, now, ret);
+		ret->forwarded = true;
+	}
+	/* What is answered must be as safe as what was changed: another's change may not be on the disk yet. */
+	if (status == STORE_OK && g->options.sync == STORE_SYNC_ALWAYS)
+		status = journal_sync_all(&g->journal);
+	return status;
+}
+
+/* ---- apply --------------------------------------------------------------------------------------------------------- */
+
+static int append(struct gdbm *g, const struct store_key *key, const struct record *record)
+{
+	struct segment_entry entry = { .key = key, .record = record->octets };
+
+	return journal_append(&g->journal, &entry, 1);
+}
+
+/* With the stripe held. A damaged record is no session: it may be replaced, not changed. */
+static int apply_found(struct gdbm *g, const struct store_key *key, const struct store_update *update, struct record *ret)
+{
+	struct found found = { .octets = NULL };
+	int status, met;
+
+	record_init(&found.fetched);
+	status = note_damage(g, find(g, key, &found));
+	if (status == STORE_DAMAGED && update->condition == STORE_IF_ABSENT) {
+		found.octets = NULL;
+		status = STORE_OK;
+	}
+	if (status == STORE_OK) {
+		met = record_status(found.octets, update->now);
+		status = record_admit(met, update);
+		if (status == STORE_OK)
+			status = record_apply(met == STORE_OK ? found.octets : NULL, key, update, g->membership.seed, ret);
+		else if (status == STORE_GONE && record_copy(ret, found.octets, record_size(found.octets)) != STORE_OK)
+			status = STORE_NO_MEMORY;
+		if (status == STORE_OK)
+			status = append(g, key, ret);
+	}
+	record_free(&found.fetched);
+	return status;
+}
+
+static int apply_once(struct gdbm *g, const struct store_key *key, const struct store_update *update, struct record *ret)
+{
+	unsigned number = control_stripe_of(key);
+	int status = lock_stripe(g, number);
+
+	if (status != STORE_OK)
+		return status;
+	status = apply_found(g, key, update, ret);
+	control_unlock(stripe(g, number));
+	return status;
+}
+
+/* Where the journal is full until a merge has ended, once more until the deadline. */
+static int apply_in_time(struct gdbm *g, const struct store_key *key, const struct store_update *update, struct record *ret)
+{
+	struct timespec deadline;
+	int status = apply_once(g, key, update, ret);
+
+	if (status != STORE_BUSY)
+		return status;
+	control_deadline(g->options.wait_ms, &deadline);
+	while (status == STORE_BUSY && make_way(g, &deadline))
+		status = apply_once(g, key, update, ret);
+	return status;
+}
+
+static int gdbm_apply(struct store *store, const struct store_key *key, const struct store_update *update, struct record *ret)
+{
+	struct gdbm *g = gdbm_of(store);
+	struct store_update unextended = *update;
+	struct store_key to;
+	int status = enter(g);
+
+	if (status == STORE_OK)
+		status = apply_in_time(g, key, update, ret);
+	if (status == STORE_GONE && record_leads_on(ret->octets, update->now)) {
+		record_forward_key(ret->octets, &to);
+		unextended.extend_before = INT64_MIN;
+		status = apply_in_time(g, &to, &unextended, ret);
+		ret->forwarded = true;
+	}
+	status = settle(g, status);
+	if (status != STORE_OK && status != STORE_GONE)
+		ret->size = 0;
+	return status;
+}
+
+/* ---- remove -------------------------------------------------------------------------------------------------------- */
+
+static int bury(struct gdbm *g, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
+{
+	struct record grave;
+	int status;
+
+	record_init(&grave);
+	status = record_bury(key, now, tombstone, g->membership.seed, &grave);
+	if (status == STORE_OK)
+		status = append(g, key, &grave);
+	record_free(&grave);
+	return status;
+}
+
+/* *to is the key that a forward leads to, when the answer is STORE_EXISTS. */
+static int remove_once(struct gdbm *g, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone, int *met,
+                       struct store_key *to)
+{
+	unsigned number = control_stripe_of(key);
+	struct found found = { .octets = NULL };
+	int status = lock_stripe(g, number);
+
+	if (status != STORE_OK)
+		return status;
+	record_init(&found.fetched);
+	status = note_damage(g, find(g, key, &found));
+	if (status == STORE_DAMAGED) {
+		found.octets = NULL;
+		status = STORE_OK;
+	}
+	if (status == STORE_OK) {
+		*met = record_status(found.octets, now);
+		if (record_leads_on(found.octets, now)) {
+			record_forward_key(found.octets, to);
+			status = STORE_EXISTS;
+		} else if (*met != STORE_GONE) {
+			status = bury(g, key, now, tombstone);
+		}
+	}
+	control_unlock(stripe(g, number));
+	record_free(&found.fetched);
+	return status;
+}
+
+static int remove_in_time(struct gdbm *g, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone, int *met,
+                          struct store_key *to)
+{
+	struct timespec deadline;
+	int status = remove_once(g, key, now, tombstone, met, to);
+
+	if (status != STORE_BUSY)
+		return status;
+	control_deadline(g->options.wait_ms, &deadline);
+	while (status == STORE_BUSY && make_way(g, &deadline))
+		status = remove_once(g, key, now, tombstone, met, to);
+	return status;
+}
+
+static int gdbm_remove(struct store *store, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
+{
+	struct gdbm *g = gdbm_of(store);
+	struct store_key to, further;
+	int met = STORE_ABSENT, status = enter(g);
+
+	if (status == STORE_OK)
+		status = remove_in_time(g, key, now, tombstone, &met, &to);
+	if (status == STORE_EXISTS)
+		status = remove_in_time(g, &to, now, tombstone, &met, &further);
+	status = settle(g, status);
+	return status == STORE_OK ? met : status == STORE_EXISTS ? STORE_GONE : status;
+}
+
+/* ---- rename -------------------------------------------------------------------------------------------------------- */
+
+/* The new record first: a process that dies between the two slots leaves the old id valid, and the new one known to nobody. */
+static int append_renamed(struct gdbm *g, const struct store_key *from, const struct store_key *to, int64_t now,
+                          const struct store_tombstone *tombstone, const struct record *renamed)
+{
+	struct store_tombstone leading = *tombstone;
+	struct record grave;
+	int status;
+
+	leading.forward_key = *to;
+	record_init(&grave);
+	status = record_bury(from, now, &leading, g->membership.seed, &grave);
+	if (status == STORE_OK) {
+		struct segment_entry entries[2] = { { .key = to, .record = renamed->octets }, { .key = from, .record = grave.octets } };
+
+		status = journal_append(&g->journal, entries, 2);
+	}
+	record_free(&grave);
+	return status;
+}
+
+static int taken(struct gdbm *g, const struct store_key *to, int64_t now)
+{
+	struct found found = { .octets = NULL };
+	int status;
+
+	record_init(&found.fetched);
+	status = note_damage(g, find(g, to, &found));
+	if (status == STORE_OK && record_status(found.octets, now) != STORE_ABSENT)
+		status = STORE_EXISTS;
+	record_free(&found.fetched);
+	return status;
+}
+
+static int rename_found(struct gdbm *g, const struct store_key *from, const struct store_key *to, const struct store_update *update,
+                        const struct store_tombstone *tombstone, struct record *ret)
+{
+	struct found found = { .octets = NULL };
+	int status;
+
+	record_init(&found.fetched);
+	status = note_damage(g, find(g, from, &found));
+	if (status == STORE_OK)
+		status = record_status(found.octets, update->now);
+	if (status == STORE_GONE && record_copy(ret, found.octets, record_size(found.octets)) != STORE_OK)
+		status = STORE_NO_MEMORY;
+	if (status == STORE_OK)
+		status = taken(g, to, update->now);
+	if (status == STORE_OK)
+		status = record_apply(found.octets, to, update, g->membership.seed, ret);
+	if (status == STORE_OK)
+		status = append_renamed(g, from, to, update->now, tombstone, ret);
+	record_free(&found.fetched);
+	return status;
+}
+
+static int rename_once(struct gdbm *g, const struct store_key *from, const struct store_key *to, const struct store_update *update,
+                       const struct store_tombstone *tombstone, struct record *ret)
+{
+	unsigned a = control_stripe_of(from), b = control_stripe_of(to);
+	int status = lock_stripes(g, a, b);
+
+	if (status != STORE_OK)
+		return status;
+	status = rename_found(g, from, to, update, tombstone, ret);
+	unlock_stripes(g, a, b);
+	return status;
+}
+
+static int gdbm_rename(struct store *store, const struct store_key *from, const struct store_key *to, const struct store_update *update,
+                       const struct store_tombstone *tombstone, struct record *ret)
+{
+	struct gdbm *g = gdbm_of(store);
+	struct timespec deadline;
+	int status = enter(g);
+
+	if (status == STORE_OK)
+		status = rename_once(g, from, to, update, tombstone, ret);
+	control_deadline(g->options.wait_ms, &deadline);
+	while (status == STORE_BUSY && make_way(g, &deadline))
+		status = rename_once(g, from, to, update, tombstone, ret);
+	status = settle(g, status);
+	if (status != STORE_OK && status != STORE_GONE)
+		ret->size = 0;
+	return status;
+}
+
+/* ---- walk ---------------------------------------------------------------------------------------------------------- */
+
+/* The keys of one shard, in the order in which they were met, each once. */
+struct page {
+	struct gdbm *g;
+	unsigned shard;
+	struct store_key *keys;
+	size_t count, capacity;
+	bool full; /* out of memory */
+};
+
+static bool page_add(struct page *page, const struct store_key *key)
+{
+	if (page->count == page->capacity) {
+		size_t capacity = page->capacity ? 2 * page->capacity : 1024;
+		struct store_key *keys = realloc(page->keys, capacity * sizeof(*keys));
+
+		if (!keys) {
+			page->full = true;
+			return false;
+		}
+		page->keys = keys;
+		page->capacity = capacity;
+	}
+	page->keys[page->count++] = *key;
+	return true;
+}
+
+static bool add_stored(void *context, const struct store_key *key, const uint8_t *record)
+{
+	(void)record;
+	return page_add(context, key);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(a, b, STORE_KEY_SIZE);
+}
+
+static void page_unique(struct page *page)
+{
+	size_t kept = 0;
+
+	if (page->count > 1)
+		qsort(page->keys, page->count, sizeof(page->keys[0]), by_key);
+	for (size_t i = 0; i < page->count; i++)
+		if (kept == 0 || by_key(&page->keys[kept - 1], &page->keys[i]) != 0)
+			page->keys[kept++] = page->keys[i];
+	page->count = kept;
+}
+
+/* The segments are read under the merging lock, which keeps them; a request never waits for that one. */
+static int add_from_journal(struct page *page)
+{
+	struct gdbm *g = page->g;
+	uint64_t segments = atomic_load(&g->control->segments), damaged = 0;
+
+	for (uint32_t n = control_first(segments); n <= control_last(segments) && !page->full; n++) {
+		struct segment *segment;
+		const struct store_key *key;
+		const uint8_t *record;
+		uint64_t slot = 0;
+		int status = journal_segment(&g->journal, n, &segment);
+
+		if (status == STORE_ABSENT)
+			continue;
+		if (status != STORE_OK)
+			return status;
+		while (segment_next(segment, &slot, page->shard, g->membership.seed, &key, &record, &damaged))
+			if (!page_add(page, key))
+				break;
+	}
+	return page->full ? STORE_NO_MEMORY : STORE_OK;
+}
+
+static int page_fill(struct page *page)
+{
+	struct gdbm *g = page->g;
+	struct timespec deadline;
+	uint64_t damaged = 0;
+	int status;
+
+	control_deadline(60000, &deadline); /* a merge in the background may take its time */
+	status = control_lock(&g->control->merging, &deadline);
+	if (status != STORE_OK)
+		return status;
+	status = base_each(g->base, page->shard, add_stored, page, &damaged);
+	if (status == STORE_OK || status == STORE_DAMAGED)
+		status = add_from_journal(page);
+	control_unlock(&g->control->merging);
+	page_unique(page);
+	return page->full ? STORE_NO_MEMORY : status;
+}
+
+static bool page_visit(struct page *page, const struct store_walk *walk, int *status)
+{
+	struct record record;
+	bool go_on = true;
+
+	record_init(&record);
+	for (size_t i = 0; i < page->count && go_on; i++) {
+		int loaded = load_once(page->g, &page->keys[i], walk->now, &record);
+
+		if (loaded == STORE_OK)
+			go_on = walk->each(walk->context, &page->keys[i], record.octets);
+		else if (loaded == STORE_BUSY || loaded == STORE_UNAVAILABLE || loaded == STORE_NO_MEMORY)
+			*status = loaded;
+		go_on = go_on && *status == STORE_OK;
+	}
+	record_free(&record);
+	return go_on;
+}
+
+static int gdbm_walk(struct store *store, uint64_t *cursor, const struct store_walk *walk)
+{
+	struct page page = { .g = gdbm_of(store), .shard = (unsigned)(*cursor % CONTROL_SHARDS) };
+	int status = enter(page.g);
+	bool go_on = false;
+
+	if (status == STORE_OK)
+		status = page_fill(&page);
+	if (status == STORE_OK)
+		go_on = page_visit(&page, walk, &status);
+	free(page.keys);
+	*cursor = go_on && *cursor + 1 < CONTROL_SHARDS ? *cursor + 1 : 0;
+	return status;
+}
+
+/* ---- sweep --------------------------------------------------------------------------------------------------------- */
+
+/* The first step merges what is in the journal, so that the shards' files tell everything. */
+static int gdbm_sweep(struct store *store, int64_t now, struct store_swept *ret)
+{
+	struct gdbm *g = gdbm_of(store);
+	struct merge merge;
+	int status = enter(g);
+
+	if (status != STORE_OK)
+		return status;
+	merge = merge_of(g);
+	if (g->sweep_at == 0) {
+		status = journal_freeze(&g->journal);
+		if (status == STORE_OK || status == STORE_BUSY)
+			status = merge_run(&merge, now);
+	}
+	if (status == STORE_OK)
+		status = merge_sweep(&merge, g->sweep_at, UINT32_MAX, now, ret);
+	if (status != STORE_OK)
+		return status;
+	g->sweep_at = (g->sweep_at + 1) % CONTROL_SHARDS;
+	ret->more = g->sweep_at != 0;
+	return STORE_OK;
+}
+
+const struct store_backend store_gdbm = {
+	.scheme = "gdbm",
+	.open = gdbm_open_store,
+	.close = gdbm_close_store,
+	.load = gdbm_load,
+	.apply = gdbm_apply,
+	.remove = gdbm_remove,
+	.rename = gdbm_rename,
+	.walk = gdbm_walk,
+	.sweep = gdbm_sweep,
+};

@@ -1,0 +1,293 @@
+/* journal.c - the segments of the journal together: finding, appending, beginning a new one, group commit. */
+
+#include "store/gdbm/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/gdbm/hook.h"
+#include "store/store.h"
+
+void journal_init(struct journal *journal, int folder, struct control *control, uint64_t seed, size_t segment_size, unsigned wait_ms)
+{
+	journal->folder = folder;
+	journal->control = control;
+	journal->seed = seed;
+	journal->segment_size = segment_size;
+	journal->wait_ms = wait_ms;
+	pthread_mutex_init(&journal->mapping, NULL);
+	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
+		atomic_store(&journal->views[i], NULL);
+}
+
+void journal_free(struct journal *journal)
+{
+	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
+		segment_unmap(atomic_exchange(&journal->views[i], NULL));
+	pthread_mutex_destroy(&journal->mapping);
+}
+
+/* ---- views --------------------------------------------------------------------------------------------------------- */
+
+static _Atomic(struct segment *) *view_of(struct journal *journal, uint32_t number)
+{
+	return &journal->views[number % JOURNAL_VIEWS];
+}
+
+/* A view whose place is wanted is of a segment that was retired long ago: fewer than JOURNAL_VIEWS are ever in use. */
+static void set_view(struct journal *journal, struct segment *segment)
+{
+	segment_unmap(atomic_exchange(view_of(journal, segment->number), segment));
+}
+
+static int map_view(struct journal *journal, uint32_t number, struct segment **ret)
+{
+	int status = STORE_OK;
+
+	pthread_mutex_lock(&journal->mapping);
+	*ret = atomic_load(view_of(journal, number));
+	if (!*ret || (*ret)->number != number) {
+		status = segment_map(journal->folder, number, ret);
+		if (status == STORE_OK)
+			set_view(journal, *ret);
+	}
+	pthread_mutex_unlock(&journal->mapping);
+	return status;
+}
+
+int journal_segment(struct journal *journal, uint32_t number, struct segment **ret)
+{
+	*ret = atomic_load_explicit(view_of(journal, number), memory_order_acquire);
+	if (*ret && (*ret)->number == number)
+		return STORE_OK;
+	return map_view(journal, number, ret);
+}
+
+void journal_retire(struct journal *journal)
+{
+	uint32_t retired = atomic_load(&journal->control->retired);
+
+	pthread_mutex_lock(&journal->mapping);
+	for (unsigned i = 0; i < JOURNAL_VIEWS; i++) {
+		struct segment *segment = atomic_load(&journal->views[i]);
+
+		if (segment && segment->number < retired) {
+			atomic_store(&journal->views[i], NULL);
+			segment_unmap(segment);
+		}
+	}
+	pthread_mutex_unlock(&journal->mapping);
+}
+
+/* ---- finding and appending ----------------------------------------------------------------------------------------- */
+
+int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret)
+{
+	uint64_t segments = atomic_load(&journal->control->segments);
+
+	for (uint32_t n = control_last(segments);; n--) {
+		struct segment *segment;
+		int status = journal_segment(journal, n, &segment);
+
+		if (status == STORE_OK)
+			status = segment_find(segment, key, journal->seed, ret);
+		if (status != STORE_ABSENT)
+			return status;
+		if (n == control_first(segments))
+			return STORE_ABSENT;
+	}
+}
+
+/* A quarter of what is stored: then a merge, which copies all of it, is paid for by enough changes. */
+static size_t next_size(const struct journal *journal, size_t frame)
+{
+	uint64_t size = 0;
+	struct stat st;
+	char name[32];
+
+	if (journal->segment_size > 0)
+		return journal->segment_size > frame ? journal->segment_size : frame;
+	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
+		snprintf(name, sizeof(name), "%02u.gdbm", i);
+		if (fstatat(journal->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			size += (uint64_t)st.st_size;
+	}
+	size /= 4;
+	return size < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN : size > SEGMENT_SIZE_MAX ? SEGMENT_SIZE_MAX : (size_t)size;
+}
+
+/* Begins segment last + 1. The caller holds the growth lock. */
+static int begin_next(struct journal *journal, uint32_t last, size_t frame)
+{
+	uint64_t segments = atomic_load(&journal->control->segments);
+	struct segment *segment;
+	int status;
+
+	if (control_last(segments) != last)
+		return STORE_OK;
+	if (last - control_first(segments) + 1 >= CONTROL_SEGMENTS_MAX)
+		return STORE_BUSY;
+	status = segment_create(journal->folder, last + 1, next_size(journal, frame), &segment);
+	if (status != STORE_OK)
+		return status;
+	pthread_mutex_lock(&journal->mapping);
+	set_view(journal, segment);
+	pthread_mutex_unlock(&journal->mapping);
+	/* A merge may raise the first meanwhile; the last is ours alone. */
+	while (!atomic_compare_exchange_weak(&journal->control->segments, &segments, (segments & ~(uint64_t)UINT32_MAX) | (last + 1)))
+		;
+	STORE_HOOK("control segments", &journal->control->segments, sizeof(journal->control->segments));
+	return STORE_OK;
+}
+
+/* Makes room for a frame: more of the active segment when status is STORE_BUSY, the next segment when it is STORE_TOO_LARGE. */
+static int make_room(struct journal *journal, struct segment *active, int status, size_t frame)
+{
+	struct timespec deadline;
+	int locked;
+
+	control_deadline(journal->wait_ms, &deadline);
+	locked = control_lock(&journal->control->growth, &deadline);
+	if (locked != STORE_OK)
+		return locked;
+	if (status == STORE_BUSY)
+		status = segment_grow(active, frame);
+	else
+		status = begin_next(journal, active->number, frame);
+	control_unlock(&journal->control->growth);
+	return status;
+}
+
+int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count)
+{
+	for (;;) {
+		uint32_t last = control_last(atomic_load(&journal->control->segments));
+		struct segment *active;
+		int status = journal_segment(journal, last, &active);
+
+		if (status != STORE_OK)
+			return status == STORE_ABSENT ? STORE_UNAVAILABLE : status;
+		status = segment_append(active, entries, count, journal->seed);
+		if (status != STORE_BUSY && status != STORE_TOO_LARGE)
+			return status;
+		status = make_room(journal, active, status, segment_frame_size(entries, count));
+		if (status != STORE_OK)
+			return status;
+	}
+}
+
+int journal_freeze(struct journal *journal)
+{
+	uint32_t last = control_last(atomic_load(&journal->control->segments));
+	struct segment *active;
+	int status = journal_segment(journal, last, &active);
+
+	if (status != STORE_OK || !segment_used(active))
+		return status;
+	return make_room(journal, active, STORE_TOO_LARGE, 0);
+}
+
+/* ---- group commit -------------------------------------------------------------------------------------------------- */
+
+uint64_t journal_ticket(struct journal *journal)
+{
+	return atomic_fetch_add(&journal->control->written, 1) + 1;
+}
+
+/* A descriptor of its own, so that the segment may be let go of meanwhile; -1 when it was. */
+static int segment_descriptor(struct journal *journal, uint32_t number)
+{
+	struct segment *segment;
+	int fd = -1;
+
+	pthread_mutex_lock(&journal->mapping);
+	segment = atomic_load(view_of(journal, number));
+	if (segment && segment->number == number)
+		fd = fcntl(segment->fd, F_DUPFD_CLOEXEC, 0);
+	else
+		errno = ENOENT;
+	pthread_mutex_unlock(&journal->mapping);
+	return fd;
+}
+
+static void taint(struct journal *journal, uint32_t number)
+{
+	struct segment *segment;
+
+	pthread_mutex_lock(&journal->mapping);
+	segment = atomic_load(view_of(journal, number));
+	if (segment && segment->number == number)
+		segment_taint(segment);
+	pthread_mutex_unlock(&journal->mapping);
+}
+
+/* A segment that is gone was merged, and the GDBM files are synced. */
+static int sync_segment(struct journal *journal, uint32_t number)
+{
+	struct segment *segment;
+	int status = journal_segment(journal, number, &segment), fd;
+
+	if (status != STORE_OK)
+		return status == STORE_ABSENT ? STORE_OK : status;
+	fd = segment_descriptor(journal, number);
+	if (fd < 0)
+		return errno == ENOENT ? STORE_OK : STORE_UNAVAILABLE;
+	status = segment_sync(fd);
+	if (status != STORE_OK) {
+		int error = errno;
+
+		taint(journal, number);
+		errno = error;
+	}
+	close(fd);
+	return status;
+}
+
+/* The caller holds the syncing lock. */
+static int sync_live(struct journal *journal)
+{
+	struct control *control = journal->control;
+	struct timespec now;
+	uint64_t ticket, segments;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	atomic_store(&control->synced_at, now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+	ticket = atomic_load(&control->written);
+	segments = atomic_load(&control->segments);
+	for (uint32_t n = control_first(segments); n <= control_last(segments); n++) {
+		int status = sync_segment(journal, n);
+
+		if (status != STORE_OK)
+			return status;
+	}
+	atomic_store(&control->synced, ticket);
+	return STORE_OK;
+}
+
+int journal_sync(struct journal *journal, uint64_t ticket)
+{
+	struct control *control = journal->control;
+	struct timespec deadline;
+	int status = STORE_OK;
+
+	if (atomic_load(&control->synced) >= ticket)
+		return STORE_OK;
+	/* A sync can take long on a busy disk; the operation is done, so the wait is generous. */
+	control_deadline(journal->wait_ms + 5000, &deadline);
+	status = control_lock(&control->syncing, &deadline);
+	if (status != STORE_OK)
+		return status;
+	if (atomic_load(&control->synced) < ticket)
+		status = sync_live(journal);
+	control_unlock(&control->syncing);
+	return status;
+}
+
+int journal_sync_all(struct journal *journal)
+{
+	return journal_sync(journal, atomic_load(&journal->control->written));
+}

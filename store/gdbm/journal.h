@@ -1,0 +1,69 @@
+/*
+ * journal.h - the segments together: where the newest record of every hot key is.
+ *
+ * The last segment is active: changes go there. When it is full the next one begins at once, and the full one is frozen until it is merged into
+ * the GDBM files (merge.h). A struct journal is one process's view; any of its threads may use it.
+ */
+#ifndef STORE_GDBM_JOURNAL_H
+#define STORE_GDBM_JOURNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/gdbm/control.h"
+#include "store/gdbm/segment.h"
+
+#define JOURNAL_VIEWS 16u /* at least twice CONTROL_SEGMENTS_MAX */
+
+struct journal {
+	int folder;
+	struct control *control;
+	uint64_t seed;
+	size_t segment_size; /* 0: grows with the store */
+	unsigned wait_ms;
+	pthread_mutex_t mapping; /* guards changes of views */
+	_Atomic(struct segment *) views[JOURNAL_VIEWS]; /* number modulo JOURNAL_VIEWS */
+};
+
+/* folder and control must outlive the journal. */
+void journal_init(struct journal *journal, int folder, struct control *control, uint64_t seed, size_t segment_size, unsigned wait_ms);
+
+/* Unmaps all segments. */
+void journal_free(struct journal *journal);
+
+/*
+ * The segment of this number, mapped when it is asked for first. It stays good while the caller holds a stripe that it took before it read the
+ * number from control->segments, or the merging lock. STORE_OK, STORE_ABSENT, STORE_DAMAGED, STORE_UNAVAILABLE.
+ */
+int journal_segment(struct journal *journal, uint32_t number, struct segment **ret);
+
+/* Finds the newest record of key; the caller holds its stripe. STORE_OK with *ret into a mapping, ABSENT, DAMAGED, UNAVAILABLE. */
+int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret);
+
+/*
+ * Appends the entries to the active segment, beginning the next one where it must; the caller holds their stripes. base_size is asked for only
+ * then. STORE_OK; STORE_BUSY when too many segments wait to be merged; STORE_UNAVAILABLE.
+ */
+int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count);
+
+/* Freezes the active segment if it was used, so that all that was written can be merged. STORE_OK, BUSY or UNAVAILABLE. */
+int journal_freeze(struct journal *journal);
+
+/* Takes a ticket for what this thread has appended. */
+uint64_t journal_ticket(struct journal *journal);
+
+/*
+ * Returns when everything with a ticket up to this one is on the disk: one caller syncs for all who wait. STORE_OK, STORE_BUSY (another
+ * one's sync takes too long) or STORE_UNAVAILABLE.
+ */
+int journal_sync(struct journal *journal, uint64_t ticket);
+
+/* As journal_sync, for all that was written so far. */
+int journal_sync_all(struct journal *journal);
+
+/* Lets go of segments that nobody uses any more. */
+void journal_retire(struct journal *journal);
+
+#endif

@@ -1,0 +1,117 @@
+/* keeper.c - the thread that looks after the store. */
+
+#include "store/gdbm/keeper.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/gdbm/control.h"
+#include "store/gdbm/journal.h"
+#include "store/store.h"
+
+#define TICK_MS 500     /* a change is on the disk a second after it at the latest: a tick, and the time that a sync takes */
+#define SWEEP_SHARE 8   /* a shard is written anew when one in this many of its records has expired */
+#define NICENESS 5      /* requests go first */
+
+void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs)
+{
+	pthread_condattr_t attributes;
+
+	keeper->merge = *merge;
+	keeper->syncs = syncs;
+	keeper->stop = false;
+	atomic_store(&keeper->running, false);
+	pthread_mutex_init(&keeper->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&keeper->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+/* One shard whose time has come, if any. */
+static void sweep_one(const struct keeper *keeper, int64_t now)
+{
+	struct control *control = keeper->merge.journal->control;
+	struct store_swept swept;
+
+	for (unsigned shard = 0; shard < CONTROL_SHARDS; shard++) {
+		int64_t due = atomic_load(&control->sweep_due[shard]);
+
+		if (due == 0 || due > now)
+			continue;
+		(void)merge_sweep(&keeper->merge, shard, SWEEP_SHARE, now, &swept);
+		return;
+	}
+}
+
+/* An error here is nobody's answer: the next tick tries again, and what was not merged or synced is still in the journal. */
+static void work(const struct keeper *keeper)
+{
+	struct journal *journal = keeper->merge.journal;
+	uint64_t segments = atomic_load(&journal->control->segments);
+	int64_t now = time(NULL);
+
+	if (keeper->syncs && atomic_load(&journal->control->synced) < atomic_load(&journal->control->written))
+		(void)journal_sync_all(journal);
+	if (control_first(segments) < control_last(segments))
+		(void)merge_run(&keeper->merge, now);
+	journal_retire(journal);
+	sweep_one(keeper, now);
+}
+
+static void *run(void *argument)
+{
+	struct keeper *keeper = argument;
+	struct timespec tick;
+
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+	pthread_mutex_lock(&keeper->lock);
+	while (!keeper->stop) {
+		control_deadline(TICK_MS, &tick);
+		pthread_cond_timedwait(&keeper->wake, &keeper->lock, &tick);
+		if (keeper->stop)
+			break;
+		pthread_mutex_unlock(&keeper->lock);
+		work(keeper);
+		pthread_mutex_lock(&keeper->lock);
+	}
+	pthread_mutex_unlock(&keeper->lock);
+	return NULL;
+}
+
+/* Signals are for the program's own threads. */
+void keeper_start(struct keeper *keeper)
+{
+	sigset_t all, before;
+
+	if (atomic_load_explicit(&keeper->running, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	if (!atomic_load(&keeper->running) && !keeper->stop) {
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		atomic_store(&keeper->running, pthread_create(&keeper->thread, NULL, run, keeper) == 0);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_wake(struct keeper *keeper)
+{
+	pthread_cond_signal(&keeper->wake);
+}
+
+void keeper_stop(struct keeper *keeper)
+{
+	pthread_mutex_lock(&keeper->lock);
+	keeper->stop = true;
+	pthread_cond_signal(&keeper->wake);
+	pthread_mutex_unlock(&keeper->lock);
+	if (atomic_exchange(&keeper->running, false))
+		pthread_join(keeper->thread, NULL);
+	pthread_mutex_destroy(&keeper->lock);
+	pthread_cond_destroy(&keeper->wake);
+}

@@ -1,0 +1,264 @@
+/* membership.c - joining and leaving a store, and making the control file anew from the journal. */
+
+#include "store/gdbm/membership.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/gdbm/control.h"
+#include "store/gdbm/files.h"
+#include "store/gdbm/identity.h"
+#include "store/gdbm/journal.h"
+#include "store/gdbm/segment.h"
+#include "store/store.h"
+
+#define JOIN_WAIT_MS 10000 /* another one's recovery, or its merging when it leaves, may take that long */
+
+/* ---- the folder's lock --------------------------------------------------------------------------------------------- */
+
+static bool past(const struct timespec *deadline)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
+}
+
+/* flock has no time limit of its own. */
+static int lock_folder(int folder, int kind, const struct timespec *deadline)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (flock(folder, kind | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return STORE_UNAVAILABLE;
+		if (past(deadline))
+			return STORE_BUSY;
+		nanosleep(&pause, NULL);
+	}
+	return STORE_OK;
+}
+
+/* ---- making the control file anew ---------------------------------------------------------------------------------- */
+
+struct numbers {
+	uint32_t *list;
+	size_t count, capacity;
+};
+
+static bool numbers_add(struct numbers *numbers, uint32_t number)
+{
+	if (numbers->count == numbers->capacity) {
+		size_t capacity = numbers->capacity ? 2 * numbers->capacity : 16;
+		uint32_t *list = realloc(numbers->list, capacity * sizeof(*list));
+
+		if (!list)
+			return false;
+		numbers->list = list;
+		numbers->capacity = capacity;
+	}
+	numbers->list[numbers->count++] = number;
+	return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The numbers of the segments in folder, in order. */
+static int list_segments(int folder, struct numbers *ret)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	bool kept = true;
+
+	if (!entries) {
+		if (fd >= 0)
+			close(fd);
+		return STORE_UNAVAILABLE;
+	}
+	while (kept && (entry = readdir(entries))) {
+		unsigned number;
+		int end = 0;
+
+		if (sscanf(entry->d_name, "journal.%8x%n", &number, &end) == 1 && end == 16 && entry->d_name[end] == '\0')
+			kept = numbers_add(ret, number);
+	}
+	closedir(entries);
+	if (!kept)
+		return STORE_NO_MEMORY;
+	if (ret->count > 1)
+		qsort(ret->list, ret->count, sizeof(ret->list[0]), by_number);
+	return STORE_OK;
+}
+
+/* A segment whose header does not check is kept for sesamectl repair, which reads its frames all the same. */
+static int set_aside(int folder, uint32_t number)
+{
+	char name[32], aside[48];
+
+	snprintf(name, sizeof(name), "journal.%08x", number);
+	snprintf(aside, sizeof(aside), "%s.damaged", name);
+	return renameat(folder, name, folder, aside) == 0 ? STORE_OK : STORE_UNAVAILABLE;
+}
+
+static int reindex(int folder, uint32_t number, uint64_t seed)
+{
+	struct segment *segment;
+	int status = segment_map(folder, number, &segment);
+
+	if (status == STORE_DAMAGED)
+		return set_aside(folder, number);
+	if (status != STORE_OK)
+		return status;
+	segment_reindex(segment, seed);
+	segment_unmap(segment);
+	return STORE_OK;
+}
+
+/* All that was left becomes frozen, to be merged; a new segment is the active one. */
+static int make_from(int folder, const struct store_options *options, uint64_t seed, const struct numbers *numbers)
+{
+	uint32_t first = 1, last = 1;
+	struct control *control;
+	struct segment *active;
+	int status = STORE_OK;
+
+	for (size_t i = 0; i < numbers->count && status == STORE_OK; i++)
+		status = reindex(folder, numbers->list[i], seed);
+	if (numbers->count > 0) {
+		first = numbers->list[0];
+		last = numbers->list[numbers->count - 1] + 1;
+	}
+	if (status == STORE_OK && last - first >= JOURNAL_VIEWS / 2 + CONTROL_SEGMENTS_MAX)
+		return store_refuse(options, STORE_DAMAGED, "%s holds journals that do not belong together (%08x to %08x)", options->location,
+		                    first, last - 1);
+	if (status == STORE_OK)
+		status = segment_create(folder, last, options->journal_size ? options->journal_size : SEGMENT_SIZE_MIN, &active);
+	if (status != STORE_OK)
+		return store_refuse(options, status, "the journal in %s cannot be opened: %s", options->location, strerror(errno));
+	segment_unmap(active);
+	status = control_make(folder, options, first, last, &control);
+	if (status == STORE_OK)
+		control_leave(control);
+	return status;
+}
+
+static int make_anew(int folder, const struct store_options *options, uint64_t *seed)
+{
+	struct numbers numbers = { 0 };
+	int status = identity_read(folder, options, seed);
+
+	if (status == STORE_ABSENT)
+		status = identity_make(folder, options, seed);
+	if (status != STORE_OK)
+		return status;
+	status = list_segments(folder, &numbers);
+	if (status == STORE_OK)
+		status = make_from(folder, options, *seed, &numbers);
+	else
+		store_refuse(options, status, "the folder %s cannot be read: %s", options->location, strerror(errno));
+	free(numbers.list);
+	return status;
+}
+
+/* ---- joining ------------------------------------------------------------------------------------------------------- */
+
+static int busy(const struct store_options *options, int status)
+{
+	if (options->why && options->why[0])
+		return status;
+	return store_refuse(options, status, "%s is being put in order by another process, or is locked from elsewhere: %s", options->location,
+	                    status == STORE_BUSY ? "waited 10 seconds" : strerror(errno));
+}
+
+/* With the shared lock held: joins if there is a control file of this boot. */
+static int try_join(int folder, const struct store_options *options, struct membership *ret)
+{
+	int status = identity_read(folder, options, &ret->seed);
+
+	return status == STORE_OK ? control_join(folder, options, &ret->control) : status;
+}
+
+/* Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. */
+static int make_if_needed(int folder, const struct store_options *options, const struct timespec *deadline)
+{
+	struct membership found = { 0 };
+	int status = lock_folder(folder, LOCK_EX, deadline);
+
+	if (status != STORE_OK)
+		return busy(options, status);
+	status = try_join(folder, options, &found);
+	if (status == STORE_OK)
+		control_leave(found.control);
+	else if (status == STORE_ABSENT)
+		status = make_anew(folder, options, &found.seed);
+	return status;
+}
+
+static int join_folder(int folder, const struct store_options *options, struct membership *ret)
+{
+	struct timespec deadline;
+	int status;
+
+	control_deadline(JOIN_WAIT_MS, &deadline);
+	for (;;) {
+		status = lock_folder(folder, LOCK_SH, &deadline);
+		if (status != STORE_OK)
+			return busy(options, status);
+		status = try_join(folder, options, ret);
+		if (status != STORE_ABSENT)
+			return status;
+		status = make_if_needed(folder, options, &deadline);
+		if (status != STORE_OK)
+			return status;
+	}
+}
+
+int membership_join(const char *path, const struct store_options *options, struct membership *ret)
+{
+	int status = files_open_folder(path, options, &ret->folder);
+
+	if (status != STORE_OK)
+		return status;
+	status = join_folder(ret->folder, options, ret);
+	if (status != STORE_OK)
+		close(ret->folder);
+	return status;
+}
+
+/* ---- leaving ------------------------------------------------------------------------------------------------------- */
+
+int membership_alone(const struct membership *membership)
+{
+	return flock(membership->folder, LOCK_EX | LOCK_NB) == 0;
+}
+
+void membership_tidy(const struct membership *membership)
+{
+	uint64_t segments = atomic_load(&membership->control->segments);
+
+	(void)unlinkat(membership->folder, "control", 0);
+	(void)segment_unlink(membership->folder, control_last(segments));
+	(void)files_sync_folder(membership->folder);
+}
+
+void membership_leave(struct membership *membership)
+{
+	control_leave(membership->control);
+	close(membership->folder);
+	membership->control = NULL;
+	membership->folder = -1;
+}

@@ -1,0 +1,361 @@
+/* merge.c - moves records from the journal into the GDBM files. */
+
+#include "store/gdbm/merge.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/gdbm/base.h"
+#include "store/gdbm/control.h"
+#include "store/gdbm/hook.h"
+#include "store/gdbm/journal.h"
+#include "store/store.h"
+
+#define RECORD_SPACE 256u     /* octets that one more record makes a GDBM file grow, generously */
+#define SWEEP_PAUSE 60        /* seconds at least between two looks through one shard */
+#define DEADLINES_MAX 4096u   /* sampled in one look */
+
+/* ---- what is to go into one shard ----------------------------------------------------------------------------------- */
+
+/* A place in the frozen segments, newest first, that gives each key of a shard once. */
+struct source {
+	const struct merge *merge;
+	uint32_t first, last; /* the frozen ones; last + 1 is the active one at the beginning */
+	unsigned shard;
+	uint32_t at;
+	uint64_t slot;
+	uint64_t damaged;
+};
+
+static void source_begin(struct source *source, const struct merge *merge, uint32_t first, uint32_t last, unsigned shard)
+{
+	*source = (struct source){ .merge = merge, .first = first, .last = last, .shard = shard, .at = last };
+}
+
+/* A newer record of key is in the journal (though it be damaged: nothing older is served in its place): then that one is to be merged, now or when its segment is. */
+static bool superseded(const struct source *source, const struct store_key *key)
+{
+	struct journal *journal = source->merge->journal;
+	uint32_t newest = control_last(atomic_load(&journal->control->segments));
+	struct segment *segment;
+	const uint8_t *record;
+
+	for (uint32_t n = newest; n > source->at; n--)
+		if (journal_segment(journal, n, &segment) == STORE_OK && segment_find(segment, key, journal->seed, &record) != STORE_ABSENT)
+			return true;
+	return false;
+}
+
+/* STORE_OK with the next record, STORE_ABSENT at the end, or why a segment cannot be read. */
+static int source_next(struct source *source, const struct store_key **key, const uint8_t **record)
+{
+	struct journal *journal = source->merge->journal;
+
+	while (source->at >= source->first) {
+		struct segment *segment;
+		int status = journal_segment(journal, source->at, &segment);
+
+		if (status != STORE_OK && status != STORE_ABSENT)
+			return status;
+		while (status == STORE_OK &&
+		       segment_next(segment, &source->slot, source->shard, journal->seed, key, record, &source->damaged))
+			if (!superseded(source, *key))
+				return STORE_OK;
+		source->slot = 0;
+		if (source->at-- == 0)
+			break;
+	}
+	return STORE_ABSENT;
+}
+
+static int source_count(const struct source *begun, uint64_t *ret)
+{
+	struct source source = *begun;
+	const struct store_key *key;
+	const uint8_t *record;
+	int status;
+
+	*ret = 0;
+	while ((status = source_next(&source, &key, &record)) == STORE_OK)
+		(*ret)++;
+	return status == STORE_ABSENT ? STORE_OK : status;
+}
+
+/* ---- one shard ----------------------------------------------------------------------------------------------------- */
+
+/* Carries the living records of the old file over into an empty new one. */
+struct survivors {
+	struct base_merge *to;
+	int64_t now;
+	uint64_t dead;
+	int status;
+};
+
+static bool carry_over(void *context, const struct store_key *key, const uint8_t *record)
+{
+	struct survivors *survivors = context;
+
+	if (survivors->now >= record_deadline(record)) {
+		survivors->dead++;
+		return true;
+	}
+	survivors->status = base_merge_put(survivors->to, key, record);
+	return survivors->status == STORE_OK;
+}
+
+static void count_damage(const struct merge *merge, uint64_t damaged)
+{
+	if (damaged > 0)
+		atomic_fetch_add(&merge->journal->control->damaged, damaged);
+}
+
+/* Begins a new file with only what lives; what a damaged old file still gives is taken over too. */
+static int begin_anew(const struct merge *merge, unsigned shard, int64_t now, struct base_merge **ret, uint64_t *dead)
+{
+	struct survivors survivors = { .now = now, .status = STORE_OK };
+	uint64_t damaged = 0;
+	int status = base_merge_begin(merge->base, shard, true, 0, &survivors.to);
+
+	if (status != STORE_OK)
+		return status;
+	status = base_each(merge->base, shard, carry_over, &survivors, &damaged);
+	count_damage(merge, damaged + (status == STORE_DAMAGED));
+	if (status == STORE_UNAVAILABLE || status == STORE_NO_MEMORY || survivors.status != STORE_OK) {
+		base_merge_abandon(survivors.to);
+		return survivors.status != STORE_OK ? survivors.status : status;
+	}
+	if (damaged > 0 || status == STORE_DAMAGED)
+		status = base_set_aside(merge->base, shard);
+	*ret = survivors.to;
+	*dead = survivors.dead;
+	return status == STORE_UNAVAILABLE ? status : STORE_OK;
+}
+
+static int put_all(struct source *source, struct base_merge *to, int64_t now, int64_t *earliest)
+{
+	const struct store_key *key;
+	const uint8_t *record;
+	int status;
+
+	while ((status = source_next(source, &key, &record)) == STORE_OK) {
+		if (!record || now >= record_deadline(record)) {
+			status = base_merge_drop(to, key);
+		} else {
+			status = base_merge_put(to, key, record);
+			*earliest = record_deadline(record) < *earliest ? record_deadline(record) : *earliest;
+		}
+		if (status != STORE_OK)
+			return status;
+	}
+	return status == STORE_ABSENT ? STORE_OK : status;
+}
+
+/* The first of the new records expires at earliest: no look is worth while before an eighth of the time until then has passed beyond it. */
+static void note_sweep(const struct merge *merge, unsigned shard, int64_t now, int64_t earliest)
+{
+	_Atomic int64_t *due = &merge->journal->control->sweep_due[shard];
+	int64_t known = atomic_load(due), slack = (earliest - now) / 8, next;
+
+	if (earliest == INT64_MAX)
+		return;
+	next = earliest + (slack > SWEEP_PAUSE ? slack : SWEEP_PAUSE);
+	if (known == 0 || next < known)
+		atomic_store(due, next);
+}
+
+static int publish(const struct merge *merge, unsigned shard, struct base_merge *to)
+{
+	int status = base_merge_end(to);
+
+	if (status == STORE_OK) {
+		atomic_fetch_add(&merge->journal->control->generations[shard], 1);
+		STORE_HOOK("control generation", &merge->journal->control->generations[shard], sizeof(uint64_t));
+	}
+	return status;
+}
+
+static int merge_shard(const struct merge *merge, const struct source *begun, int64_t now, bool anew)
+{
+	struct source source = *begun;
+	struct base_merge *to;
+	int64_t earliest = INT64_MAX;
+	uint64_t count, dead;
+	int status = source_count(&source, &count);
+
+	if (status != STORE_OK || count == 0)
+		return status;
+	if (anew)
+		status = begin_anew(merge, source.shard, now, &to, &dead);
+	else
+		status = base_merge_begin(merge->base, source.shard, false, count * RECORD_SPACE, &to);
+	if (status != STORE_OK)
+		return status;
+	status = put_all(&source, to, now, &earliest);
+	count_damage(merge, source.damaged);
+	if (status != STORE_OK) {
+		base_merge_abandon(to);
+		return status;
+	}
+	note_sweep(merge, source.shard, now, earliest);
+	return publish(merge, source.shard, to);
+}
+
+/* ---- all of them --------------------------------------------------------------------------------------------------- */
+
+static int merge_shards(const struct merge *merge, uint32_t first, uint32_t last, int64_t now)
+{
+	for (unsigned shard = 0; shard < CONTROL_SHARDS; shard++) {
+		struct source source;
+		int status;
+
+		source_begin(&source, merge, first, last, shard);
+		status = merge_shard(merge, &source, now, false);
+		if (status == STORE_DAMAGED)
+			status = merge_shard(merge, &source, now, true);
+		if (status != STORE_OK)
+			return status;
+	}
+	return STORE_OK;
+}
+
+/*
+ * A record was passed over where a newer one is in the active segment; so that one must be on the disk before the older is gone. Then the
+ * segments leave the list, and when nobody can be reading them any more, the disk.
+ */
+static int drop_segments(const struct merge *merge, uint32_t last)
+{
+	struct journal *journal = merge->journal;
+	struct control *control = journal->control;
+	uint64_t segments = atomic_load(&control->segments);
+	uint32_t first = control_first(segments);
+	int status = journal_sync_all(journal);
+
+	if (status != STORE_OK)
+		return status;
+	while (!atomic_compare_exchange_weak(&control->segments, &segments, (uint64_t)(last + 1) << 32 | control_last(segments)))
+		;
+	STORE_HOOK("control segments", &control->segments, sizeof(control->segments));
+	for (uint32_t n = first; n <= last; n++)
+		(void)segment_unlink(journal->folder, n);
+	status = control_quiesce(control, merge->wait_ms);
+	if (status == STORE_OK)
+		atomic_store(&control->retired, last + 1);
+	return status;
+}
+
+int merge_run(const struct merge *merge, int64_t now)
+{
+	struct control *control = merge->journal->control;
+	uint64_t segments;
+	int status = control_try(&control->merging);
+
+	if (status != STORE_OK)
+		return status;
+	segments = atomic_load(&control->segments);
+	if (control_first(segments) < control_last(segments)) {
+		uint32_t first = control_first(segments), last = control_last(segments) - 1;
+
+		/* Whoever began to append before the segment was frozen has ended. */
+		status = control_quiesce(control, merge->wait_ms);
+		if (status == STORE_OK)
+			status = merge_shards(merge, first, last, now);
+		if (status == STORE_OK)
+			status = drop_segments(merge, last);
+	}
+	control_unlock(&control->merging);
+	return status;
+}
+
+/* ---- expiry -------------------------------------------------------------------------------------------------------- */
+
+/* What a look through one shard's file finds. */
+struct look {
+	int64_t now;
+	uint64_t records, dead, octets;
+	int64_t deadlines[DEADLINES_MAX]; /* a sample, every strideth */
+	size_t sampled;
+	uint64_t stride;
+};
+
+static bool look_at(void *context, const struct store_key *key, const uint8_t *record)
+{
+	struct look *look = context;
+
+	(void)key;
+	if (look->records++ % look->stride == 0) {
+		if (look->sampled == DEADLINES_MAX) { /* keep every second one, and take half as many from here on */
+			for (size_t i = 0; i < DEADLINES_MAX / 2; i++)
+				look->deadlines[i] = look->deadlines[2 * i];
+			look->sampled = DEADLINES_MAX / 2;
+			look->stride *= 2;
+		}
+		look->deadlines[look->sampled++] = record_deadline(record);
+	}
+	look->dead += look->now >= record_deadline(record);
+	look->octets += STORE_KEY_SIZE + record_size(record);
+	return true;
+}
+
+static int earlier(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* When an eighth of what was seen will have expired. */
+static int64_t next_look(struct look *look)
+{
+	int64_t soonest = look->now + SWEEP_PAUSE, due;
+
+	if (look->sampled == 0)
+		return 0;
+	qsort(look->deadlines, look->sampled, sizeof(look->deadlines[0]), earlier);
+	due = look->deadlines[look->sampled / 8];
+	return due > soonest ? due : soonest;
+}
+
+static int rewrite(const struct merge *merge, unsigned shard, int64_t now, uint64_t *dead)
+{
+	struct base_merge *to;
+	int status = begin_anew(merge, shard, now, &to, dead);
+
+	return status == STORE_OK ? publish(merge, shard, to) : status;
+}
+
+static int sweep_locked(const struct merge *merge, unsigned shard, unsigned share, struct look *look, struct store_swept *ret)
+{
+	uint64_t damaged = 0, size;
+	int status = base_each(merge->base, shard, look_at, look, &damaged);
+
+	if (status != STORE_OK && status != STORE_DAMAGED)
+		return status;
+	size = base_shard_size(merge->base, shard);
+	if (damaged > 0 || status == STORE_DAMAGED || (look->dead > 0 && look->dead * share >= look->records) ||
+	    size > 4 * (look->octets + (64u << 10)))
+		status = rewrite(merge, shard, look->now, &ret->removed);
+	if (status == STORE_OK)
+		atomic_store(&merge->journal->control->sweep_due[shard], next_look(look));
+	return status;
+}
+
+int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, struct store_swept *ret)
+{
+	struct look *look = malloc(sizeof(*look));
+	int status;
+
+	if (!look)
+		return STORE_NO_MEMORY;
+	memset(look, 0, sizeof(*look));
+	look->now = now;
+	look->stride = 1;
+	status = control_try(&merge->journal->control->merging);
+	if (status == STORE_OK) {
+		status = sweep_locked(merge, shard, share, look, ret);
+		control_unlock(&merge->journal->control->merging);
+	}
+	free(look);
+	return status;
+}

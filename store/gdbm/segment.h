@@ -1,0 +1,107 @@
+/*
+ * segment.h - one segment of the journal: complete records, appended, and an index that finds the newest of each key.
+ *
+ * A segment is a file "journal.NNNNNNNN" that every process maps:
+ *
+ *     header | slots of the index | frames
+ *
+ * A frame holds one record with its key, or two that belong together (a rename), and a mark that binds it to this segment, this place and this
+ * store. The order of a change is: reserve room (one compare-and-swap of the tail), write the frame, publish the slot of its key (one store). A
+ * process that dies between any two of these leaves an unused frame and nothing else. Slots are never emptied.
+ *
+ * The index is for the living: after a reboot it is built again from the frames, and a frame that does not check is passed over, alone.
+ *
+ * Appending and finding need the stripe of the key (control.h), so that one key has one writer; different keys need nothing.
+ */
+#ifndef STORE_GDBM_SEGMENT_H
+#define STORE_GDBM_SEGMENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/record.h"
+
+struct segment_header {
+	char magic[16];
+	uint32_t version;
+	uint32_t number;
+	uint64_t slots;    /* a power of two */
+	uint64_t data;     /* where the frames begin */
+	uint64_t end;      /* where they end at the latest: the size of the file */
+	_Alignas(64) _Atomic uint64_t tail;      /* where the next frame goes */
+	_Alignas(64) _Atomic uint64_t allocated; /* up to here the disk has promised room */
+};
+
+/* One process's view of a segment. */
+struct segment {
+	struct segment *next; /* for lists of its owner */
+	struct segment_header *header;
+	_Atomic uint64_t *slots;
+	uint8_t *map;
+	size_t size;
+	uint64_t slot_mask;
+	uint32_t number;
+	int fd;
+};
+
+struct segment_entry {
+	const struct store_key *key;
+	const uint8_t *record; /* sealed for key */
+};
+
+/* Octets of frames in a segment unless the store was opened with a journal_size. */
+#define SEGMENT_SIZE_MIN (32u << 20)
+#define SEGMENT_SIZE_MAX (1u << 30)
+
+/* The octets that a frame of these entries takes. */
+size_t segment_frame_size(const struct segment_entry *entries, unsigned count);
+
+/* Makes segment number in folder, with room for size octets of frames, and maps it. STORE_OK or STORE_UNAVAILABLE with errno. */
+int segment_create(int folder, uint32_t number, size_t size, struct segment **ret);
+
+/* Maps segment number. STORE_OK; STORE_ABSENT if there is no such file; STORE_DAMAGED if it is none; STORE_UNAVAILABLE with errno. */
+int segment_map(int folder, uint32_t number, struct segment **ret);
+
+/* Ends the use. NULL does nothing. */
+void segment_unmap(struct segment *segment);
+
+/* Removes the file of segment number; its mappings stay good. 0, or -1 with errno. */
+int segment_unlink(int folder, uint32_t number);
+
+/* Finds the newest record of key here: STORE_OK and *ret into the mapping, STORE_ABSENT, or STORE_DAMAGED. */
+int segment_find(const struct segment *segment, const struct store_key *key, uint64_t seed, const uint8_t **ret);
+
+/*
+ * Appends the entries (1 or 2) as one frame and publishes them in the order given. STORE_OK; STORE_TOO_LARGE when the segment is full;
+ * STORE_BUSY when segment_grow must be called first.
+ */
+int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed);
+
+/* Promises disk room for at least one more frame of size octets. The caller holds the growth lock. STORE_OK or STORE_UNAVAILABLE, errno. */
+int segment_grow(struct segment *segment, size_t size);
+
+/* Builds the index from the frames; the number of frames found. Nobody else may be in the segment. */
+uint64_t segment_reindex(struct segment *segment, uint64_t seed);
+
+/*
+ * The key and newest record of the next slot in use, from *slot on (0 at first), whose key belongs to shard; false at the end. *record is NULL
+ * where it does not check, which is counted in *damaged; where even the key is lost the slot is passed over. Slots that are filled meanwhile may or may not be met.
+ */
+bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard, uint64_t seed, const struct store_key **key,
+                  const uint8_t **record, uint64_t *damaged);
+
+/* Waits until everything that was written to the segment of this descriptor is on the disk. STORE_OK or STORE_UNAVAILABLE with errno. */
+int segment_sync(int fd);
+
+/*
+ * After a sync that failed the kernel takes the pages for written: this marks them as changed again, so that the next sync does not succeed
+ * without them.
+ */
+void segment_taint(struct segment *segment);
+
+/* True if any frame was ever begun here. */
+bool segment_used(const struct segment *segment);
+
+#endif
