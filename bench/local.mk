@@ -1,0 +1,5 @@
+# What the figures are measured with; built by default, not installed.
+
+noinst_PROGRAMS += bench/empty_responder
+bench_empty_responder_SOURCES = bench/empty_responder.c
+bench_empty_responder_LDADD = $(FCGI_LIBS) $(PTHREAD_LIBS)

@@ -1,0 +1,60 @@
+/*
+ * serve.h - the process around the requests: serve.c decides what it is and starts and stops it, serve_worker.c is the threads of the
+ * FastCGI program, serve_cgi.c the one request of the CGI program.
+ *
+ * Kept connections (FCGI_KEEP_CONN). A thread stays with its connection and is parked on it between two requests, for SERVE_KEEP
+ * milliseconds at most. When no thread is left that waits for new connections, one of the parked ones (serve->lookout) watches the
+ * listening socket beside its own; if a new connection comes first, it gives its kept one up and takes the new one. If both are ready, it
+ * answers the request that is there, closes, and takes the new one. Parked threads look every SERVE_SLICE milliseconds whether that role is
+ * vacant, so a new connection waits for idle ones no longer than that, and busy ones give way after each request.
+ */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <stdatomic.h>
+
+#include "http_private.h"
+#include "serve_fcgi.h"
+#include "watchdog.h"
+
+#define SERVE_LISTENER 0    /* the descriptor that a FastCGI program is started with (FastCGI specification, 2.2) */
+#define SERVE_KEEP 5000     /* milliseconds that an idle kept connection is waited for */
+#define SERVE_SLICE 100     /* milliseconds */
+#define SERVE_PAUSE 100     /* milliseconds to wait when descriptors or memory have run out */
+#define SERVE_DRAIN 1000    /* milliseconds after a stop in which connections of the queue are still taken */
+#define SERVE_STOP 8000     /* milliseconds after a stop in which requests may end */
+#define SERVE_STOP_TICK 10  /* milliseconds */
+#define SERVE_EXIT_USAGE 64 /* sysexits.h */
+#define SERVE_EXIT_FAULT 70
+#define SERVE_EXIT_SYSTEM 71
+#define SERVE_EXIT_SETTINGS 78
+
+struct serve_worker;
+
+struct serve {
+	struct sess_manager *manager;
+	const struct http_route *routes;
+	struct http_limits limits;
+	int64_t timeout; /* of one request, milliseconds */
+	struct watchdog watchdog;
+	struct serve_worker *workers;
+	int workers_number;
+	_Atomic bool stopping;
+	_Atomic int64_t drain_until;
+	_Atomic bool lookout;
+	_Atomic int status; /* to exit with */
+};
+
+/* Starts the threads. The number of them that could be started. */
+int serve_worker_start(struct serve *serve);
+
+/* Waits for all threads, which must be leaving, and frees them. */
+void serve_worker_join(struct serve *serve);
+
+/* Serves the one request of a CGI program from environ and the standard streams. Returns the exit status. */
+int serve_cgi(const struct http_route *routes);
+
+/* Fills h and the limits from the settings of manager. */
+void serve_prepare(struct http *h, struct sess_manager *manager, const struct http_route *routes);
+
+#endif
