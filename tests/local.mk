@@ -15,6 +15,27 @@ AM_TESTS_ENVIRONMENT = \
 
 EXTRA_DIST += tests/driver tests/environment tests/tap.h tests/tap.sh
 
+# A real lighttpd, a real browser.
+web_tests = \
+	tests/web/cookie.sh \
+	tests/web/crowd.sh \
+	tests/web/https.sh \
+	tests/web/itsdangerous.sh \
+	tests/web/kill.sh \
+	tests/web/refuse.sh \
+	tests/web/restart.sh \
+	tests/web/run.sh \
+	tests/web/session.sh \
+	tests/web/settings.sh
+TESTS += $(web_tests)
+dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
+EXTRA_DIST += tests/web/lib.sh
+
+check_PROGRAMS += tests/web/load
+tests_web_load_SOURCES = tests/web/load.c
+tests_web_load_LDADD = $(PTHREAD_LIBS)
+
+# What the sources say about themselves is the same whatever they are compiled with.
 build_tests = \
 	tests/build/headers.sh \
 	tests/build/layers.sh \
@@ -23,6 +44,7 @@ build_tests = \
 	tests/build/shell.sh \
 	tests/build/size.sh \
 	tests/build/warnings.sh
-
-TESTS += $(build_tests)
 dist_check_SCRIPTS += $(build_tests)
+if !SANITIZED
+TESTS += $(build_tests)
+endif

@@ -177,7 +177,7 @@ get() {
 
 # click [CURL OPTION...]: as the page's script does it.
 click() {
-	visit POST /click -H 'Accept: application/json' -H 'Sec-Fetch-Site: same-origin' -H 'Content-Type: application/json' --data '{}' "$@"
+	visit POST /click -H 'Accept: application/json' -H 'Sec-Fetch-Site: same-origin' --data 'from=script' "$@"
 }
 
 # header NAME: the value in the last answer; a line each where there are several.
@@ -185,9 +185,9 @@ header() {
 	printf '%s\n' "$headers" | sed -n "s/^$1: *//Ip"
 }
 
-# cookie [NAME]: the jar's value.
+# The session cookie in the jar.
 cookie() {
-	awk -v name="${1:-jp_token}" '$6 == name { print $7 }' "$jar"
+	awk '$6 == "jp_token" { print $7 }' "$jar"
 }
 
 # Of a page or of a JSON answer.
