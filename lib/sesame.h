@@ -49,7 +49,7 @@ enum sess_error {
 	SESS_FORGED,      /* the cookie was tampered with: answer 400 with sess_commit's head, do nothing else */
 	SESS_GONE,        /* the session vanished during the request (logout elsewhere): nothing was written */
 	SESS_UNAVAILABLE, /* the store did not answer in time: 503 with Retry-After */
-	SESS_TYPE,        /* sess_add to a text */
+	SESS_TYPE,        /* sess_add to a text; a value that is NULL */
 	SESS_RANGE,       /* a counter would leave int64_t */
 	SESS_TOO_LARGE,   /* the session would pass SESS_RECORD_MAX */
 	SESS_NAME,        /* an empty, overlong or reserved name */
@@ -135,13 +135,16 @@ enum sess_state sess_state(const struct sess *s);
 /* The number called name, or otherwise. Reads the store at first use. Changes recorded by this request are included. */
 int64_t sess_int(struct sess *s, const char *name, int64_t otherwise);
 
-/* The text called name, or otherwise; valid until the next call on s. As sess_int. A number is not a text. */
+/* The text called name, or otherwise; valid until sess_end. As sess_int. A number is not a text. */
 const char *sess_str(struct sess *s, const char *name, const char *otherwise);
 
 /* As sess_str, for octets that may hold NUL: their number goes to *size. */
 const void *sess_bytes(struct sess *s, const char *name, size_t *size);
 
-/* Record a change. Each returns SESS_OK or the first error so far. Strings are copied. */
+/*
+ * Record a change. Each returns SESS_OK or the first error so far (SESS_OFF where SESSIONS is false, which is no error to the commit). Strings are
+ * copied.
+ */
 int sess_add(struct sess *s, const char *name, int64_t delta);         /* an absent number counts as 0 */
 int sess_set(struct sess *s, const char *name, const char *value);
 int sess_setf(struct sess *s, const char *name, const char *format, ...) SESS_PRINTF(3, 4);
@@ -149,7 +152,7 @@ int sess_set_int(struct sess *s, const char *name, int64_t value);
 int sess_set_bytes(struct sess *s, const char *name, const void *value, size_t size);
 int sess_unset(struct sess *s, const char *name);
 
-/* As sess_str, and unsets it: for a message that is shown once. */
+/* As sess_str, and unsets it if it is there: for a message that is shown once. */
 const char *sess_pop(struct sess *s, const char *name, const char *otherwise);
 
 /*
@@ -172,7 +175,7 @@ int sess_logout(struct sess *s);
  */
 bool sess_csrf_ok(struct sess *s, const char *token);
 
-/* Writes the token for a form into tok (size at least SESS_TOKEN_SIZE). Counts as use of the session. SESS_OK, SESS_SPACE or why not. */
+/* Writes the token for a form into tok (size at least SESS_TOKEN_SIZE), or "". Counts as use of the session. SESS_OK, SESS_SPACE or why not. */
 int sess_csrf_token(struct sess *s, char *tok, size_t size);
 
 /* ---- the end of the request --------------------------------------------------------------------------------------- */

@@ -1,0 +1,173 @@
+/* manager.c - opens settings, keys and store. */
+
+#include "lib/manager.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/config.h"
+#include "lib/crypto.h"
+#include "lib/keys.h"
+#include "lib/origin.h"
+#include "lib/state.h"
+#include "lib/why.h"
+#include "store/store.h"
+
+#define FIXED_LINES 128u /* octets for the lines other than Set-Cookie */
+
+static int64_t system_clock(void *context)
+{
+	(void)context;
+	return (int64_t)time(NULL);
+}
+
+void manager_set_clock(struct sess_manager *m, int64_t (*clock)(void *context), void *context)
+{
+	m->clock = clock;
+	m->clock_context = context;
+}
+
+static int64_t number(const struct sess_manager *m, enum config_name name)
+{
+	return config_number(m->config, name);
+}
+
+static void remember_settings(struct sess_manager *m)
+{
+	m->sessions = number(m, CONFIG_SESSIONS) == 1;
+	m->replaces_forged = number(m, CONFIG_BAD_COOKIE) == CONFIG_BAD_COOKIE_REPLACE;
+	m->goes_on = number(m, CONFIG_STORE_OUTAGE) == CONFIG_OUTAGE_ANONYMOUS;
+	m->believes_justpy = number(m, CONFIG_COOKIE_FORMAT) == CONFIG_FORMAT_JUSTPY || number(m, CONFIG_COOKIE_ACCEPT_JUSTPY) == 1;
+	m->max_age = number(m, CONFIG_COOKIE_MAX_AGE);
+	m->tenth = m->max_age >= 10 ? m->max_age / 10 : 1;
+	m->lifetime = number(m, CONFIG_SESSION_LIFETIME);
+	/* Longer than the longest request, waiting in a queue before it included. */
+	m->grace = 2 * number(m, CONFIG_REQUEST_TIMEOUT) + 5;
+	m->head_size = cookie_line_size(&m->form) + FIXED_LINES;
+}
+
+static enum store_sync sync_of(const struct sess_manager *m)
+{
+	switch (number(m, CONFIG_SESSION_SYNC)) {
+	case CONFIG_SYNC_ALWAYS:
+		return STORE_SYNC_ALWAYS;
+	case CONFIG_SYNC_NO:
+		return STORE_SYNC_NO;
+	default:
+		return STORE_SYNC_EVERY_SECOND;
+	}
+}
+
+/* A location may hold a password, so the message names the setting and leaves the value to the store's own sentence. */
+static int open_store(struct sess_manager *m, bool brief, struct sess_why *why)
+{
+	char sentence[sizeof(why->text)] = "";
+	const struct store_options options = {
+		.location = config_text(m->config, CONFIG_SESSION_STORE),
+		.wait_ms = (unsigned)number(m, CONFIG_SESSION_STORE_WAIT_MS),
+		.sync = sync_of(m),
+		.brief = brief,
+		.why = sentence,
+		.why_size = sizeof(sentence),
+	};
+	int status = SESS_OK;
+
+	if (!config_is_set(m->config, CONFIG_SESSION_STORE))
+		status = state_folder(config_text(m->config, CONFIG_STATE_DIRECTORY), why);
+	if (status != SESS_OK)
+		return status;
+	status = store_open(&m->store, &options);
+	if (status == STORE_OK)
+		return SESS_OK;
+	m->store = NULL;
+	config_refuse(m->config, CONFIG_SESSION_STORE, why, "%s", *sentence ? sentence : store_status_name(status));
+	return status == STORE_NO_MEMORY ? SESS_MEMORY : SESS_SETTINGS;
+}
+
+static int open_all(struct sess_manager *m, const char *conf, bool brief, struct sess_why *why)
+{
+	int status = config_load(&m->config, conf, why);
+
+	if (status == SESS_OK)
+		status = cookie_form_init(&m->form, m->config, why);
+	if (status == SESS_OK)
+		status = origin_new(&m->origin, m->config, why);
+	if (status != SESS_OK)
+		return status;
+	remember_settings(m);
+	if (!m->sessions)
+		return SESS_OK;
+	if (!crypto_init()) {
+		why_write(why, "libgcrypt is older than 1.8.0, which is needed");
+		return SESS_SETTINGS;
+	}
+	status = keys_open(&m->keys, m->config, why);
+	return status == SESS_OK ? open_store(m, brief, why) : status;
+}
+
+static int manager_open(struct sess_manager **ret, const char *conf, bool brief, struct sess_why *why)
+{
+	struct sess_manager *m = calloc(1, sizeof(*m));
+	int status;
+
+	if (!m) {
+		why_write(why, "out of memory");
+		return SESS_MEMORY;
+	}
+	m->clock = system_clock;
+	status = open_all(m, conf, brief, why);
+	if (status != SESS_OK) {
+		sess_manager_close(m);
+		return status;
+	}
+	*ret = m;
+	return SESS_OK;
+}
+
+int sess_manager_open(struct sess_manager **ret, const char *conf, struct sess_why *why)
+{
+	return manager_open(ret, conf, false, why);
+}
+
+int sess_manager_open_brief(struct sess_manager **ret, const char *conf, struct sess_why *why)
+{
+	return manager_open(ret, conf, true, why);
+}
+
+void sess_manager_close(struct sess_manager *m)
+{
+	if (!m)
+		return;
+	store_close(m->store);
+	keys_close(m->keys);
+	origin_free(m->origin);
+	cookie_form_free(&m->form);
+	config_free(m->config);
+	free(m);
+}
+
+const char *sess_manager_setting(const struct sess_manager *m, const char *name)
+{
+	enum config_name found = config_find(name);
+
+	return found == CONFIG_COUNT || config_is_secret(found) ? NULL : config_text(m->config, found);
+}
+
+int64_t sess_manager_number(const struct sess_manager *m, const char *name)
+{
+	enum config_name found = config_find(name);
+
+	return found == CONFIG_COUNT ? -1 : config_number(m->config, found);
+}
+
+const char *sess_manager_notes(const struct sess_manager *m)
+{
+	return config_notes(m->config);
+}
+
+bool sess_manager_trouble(struct sess_manager *m, struct sess_why *why)
+{
+	return m->keys && keys_trouble(m->keys, why);
+}

@@ -1,0 +1,42 @@
+/* manager.h - what a struct sess_manager is made of; for the files of lib/ and their tests. */
+#ifndef LIB_MANAGER_H
+#define LIB_MANAGER_H
+
+#include <sesame.h>
+
+#include "lib/cookie.h"
+
+struct config;
+struct keys;
+struct origin;
+struct store;
+
+/* Nothing changes after the opening but what keys and store do inside. */
+struct sess_manager {
+	struct config *config;
+	struct keys *keys; /* NULL where sessions are off, as is the store */
+	struct store *store;
+	struct origin *origin;
+	struct cookie_form form;
+	bool sessions;
+	bool replaces_forged;            /* BAD_COOKIE=replace */
+	bool goes_on;                    /* STORE_OUTAGE=anonymous */
+	bool believes_justpy;            /* justpy's layout is made or accepted: a removed id has to be remembered */
+	int64_t max_age;                 /* COOKIE_MAX_AGE */
+	int64_t tenth;                   /* of it, a second at least: when to renew */
+	int64_t lifetime;                /* SESSION_LIFETIME */
+	int64_t grace;                   /* for which a removed session answers late requests */
+	size_t head_size;                /* octets that the header lines of a commit may take */
+	int64_t (*clock)(void *context); /* Unix seconds */
+	void *clock_context;
+};
+
+/* Lets a test say what time it is. */
+void manager_set_clock(struct sess_manager *m, int64_t (*clock)(void *context), void *context);
+
+static inline int64_t manager_now(const struct sess_manager *m)
+{
+	return m->clock(m->clock_context);
+}
+
+#endif
