@@ -13,6 +13,12 @@ store_libstore_la_SOURCES = \
 store_libstore_la_CPPFLAGS = $(AM_CPPFLAGS)
 store_libstore_la_LIBADD = $(XXHASH_LIBS) $(PTHREAD_LIBS)
 
+# The same with hooks at each store into mapped memory, for the tests that end a writer there.
+check_LTLIBRARIES += store/libstore-hooks.la
+store_libstore_hooks_la_SOURCES = $(store_libstore_la_SOURCES)
+store_libstore_hooks_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
+store_libstore_hooks_la_LIBADD = $(store_libstore_la_LIBADD)
+
 if HAVE_GDBM
 gdbm_sources = \
 	store/gdbm/base.c \

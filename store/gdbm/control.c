@@ -197,9 +197,32 @@ int control_try(pthread_mutex_t *lock)
 	return taken(lock, pthread_mutex_trylock(lock));
 }
 
+#ifdef __SANITIZE_THREAD__
+/* The thread sanitizer does not know pthread_mutex_clocklock. */
+static int clocklock(pthread_mutex_t *lock, const struct timespec *deadline)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+	struct timespec now;
+	int error;
+
+	while ((error = pthread_mutex_trylock(lock)) == EBUSY) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec))
+			return ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
+	return error;
+}
+#else
+static int clocklock(pthread_mutex_t *lock, const struct timespec *deadline)
+{
+	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, deadline);
+}
+#endif
+
 int control_lock(pthread_mutex_t *lock, const struct timespec *deadline)
 {
-	return taken(lock, pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, deadline));
+	return taken(lock, clocklock(lock, deadline));
 }
 
 void control_unlock(pthread_mutex_t *lock)

@@ -45,7 +45,7 @@ struct control {
 	_Atomic uint32_t retired; /* segments below this number are in use by nobody */
 	_Alignas(64) _Atomic uint64_t written;
 	_Alignas(64) _Atomic uint64_t synced;
-	_Alignas(64) _Atomic int64_t synced_at; /* CLOCK_MONOTONIC, ns: when the last sync began */
+	_Atomic int sync_error; /* errno of the last write to a journal file, if it failed: then no change is accepted until one succeeds */
 	_Alignas(64) _Atomic uint64_t generations[CONTROL_SHARDS];
 	_Atomic int64_t sweep_due[CONTROL_SHARDS]; /* Unix seconds: when an eighth of the shard's GDBM file will be expired; 0: it is empty */
 	_Atomic uint64_t damaged;                  /* records and files met that did not check */

@@ -13,11 +13,14 @@
 
 #include "store/gdbm/base.h"
 #include "store/gdbm/control.h"
+#include "store/gdbm/hook.h"
 #include "store/gdbm/journal.h"
 #include "store/gdbm/keeper.h"
 #include "store/gdbm/membership.h"
 #include "store/gdbm/merge.h"
 #include "store/store.h"
+
+#define SWEEP_WAIT_MS 60000 /* an operator's walk or sweep waits for a merge in the background */
 
 struct gdbm {
 	struct store store;
@@ -36,6 +39,10 @@ static struct gdbm *gdbm_of(struct store *store)
 {
 	return (struct gdbm *)store;
 }
+
+#ifdef STORE_HOOKS
+void (*store_hook)(const char *point, const void *address, size_t size);
+#endif
 
 /* ---- forks --------------------------------------------------------------------------------------------------------- */
 
@@ -126,10 +133,9 @@ static void end_brief(struct gdbm *g)
 	uint64_t segments = atomic_load(&g->control->segments);
 	struct merge merge = merge_of(g);
 
-	if (g->options.sync != STORE_SYNC_NO)
-		(void)journal_sync_all(&g->journal);
+	(void)(g->options.sync == STORE_SYNC_NO ? journal_log(&g->journal) : journal_sync_all(&g->journal));
 	if (control_first(segments) < control_last(segments))
-		(void)merge_run(&merge, time(NULL));
+		(void)merge_run(&merge, time(NULL), 0);
 }
 
 /* The last one puts everything into the GDBM files. Whatever fails is still in the journal, for the next to open. */
@@ -139,12 +145,12 @@ static void end_last(struct gdbm *g)
 	int status = journal_freeze(&g->journal);
 
 	if (status == STORE_BUSY) {
-		status = merge_run(&merge, time(NULL));
+		status = merge_run(&merge, time(NULL), 0);
 		if (status == STORE_OK)
 			status = journal_freeze(&g->journal);
 	}
 	if (status == STORE_OK)
-		status = merge_run(&merge, time(NULL));
+		status = merge_run(&merge, time(NULL), 0);
 	if (status == STORE_OK)
 		membership_tidy(&g->membership);
 }
@@ -159,8 +165,8 @@ static void gdbm_close_store(struct store *store)
 			end_brief(g);
 		else if (membership_alone(&g->membership))
 			end_last(g);
-		else if (g->options.sync != STORE_SYNC_NO)
-			(void)journal_sync_all(&g->journal);
+		else
+			(void)(g->options.sync == STORE_SYNC_NO ? journal_log(&g->journal) : journal_sync_all(&g->journal));
 	}
 	leave(g);
 	free(g->path);
@@ -188,6 +194,23 @@ static int rejoin(struct gdbm *g)
 static int enter(struct gdbm *g)
 {
 	return g->born == atomic_load_explicit(&forks, memory_order_relaxed) ? STORE_OK : rejoin(g);
+}
+
+/*
+ * While the journal cannot be written to the disk nothing more is accepted, rather than answered and then lost; the keeper, or else this
+ * caller, finds out when it can be again.
+ */
+static int enter_to_change(struct gdbm *g)
+{
+	int status = enter(g), error;
+
+	if (status != STORE_OK || g->options.sync == STORE_SYNC_NO)
+		return status;
+	error = atomic_load_explicit(&g->control->sync_error, memory_order_relaxed);
+	if (error == 0 || journal_sync_all(&g->journal) == STORE_OK)
+		return STORE_OK;
+	errno = error;
+	return STORE_UNAVAILABLE;
 }
 
 /* ---- one operation ------------------------------------------------------------------------------------------------- */
@@ -284,7 +307,7 @@ static bool make_way(struct gdbm *g, const struct timespec *deadline)
 	struct merge merge = merge_of(g);
 	struct timespec now;
 
-	if (merge_run(&merge, time(NULL)) == STORE_BUSY)
+	if (merge_run(&merge, time(NULL), 0) == STORE_BUSY)
 		nanosleep(&pause, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec < deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec < deadline->tv_nsec);
@@ -398,7 +421,7 @@ static int gdbm_apply(struct store *store, const struct store_key *key, const st
 	struct gdbm *g = gdbm_of(store);
 	struct store_update unextended = *update;
 	struct store_key to;
-	int status = enter(g);
+	int status = enter_to_change(g);
 
 	if (status == STORE_OK)
 		status = apply_in_time(g, key, update, ret);
@@ -477,7 +500,7 @@ static int gdbm_remove(struct store *store, const struct store_key *key, int64_t
 {
 	struct gdbm *g = gdbm_of(store);
 	struct store_key to, further;
-	int met = STORE_ABSENT, status = enter(g);
+	int met = STORE_ABSENT, status = enter_to_change(g);
 
 	if (status == STORE_OK)
 		status = remove_in_time(g, key, now, tombstone, &met, &to);
@@ -562,7 +585,7 @@ static int gdbm_rename(struct store *store, const struct store_key *from, const 
 {
 	struct gdbm *g = gdbm_of(store);
 	struct timespec deadline;
-	int status = enter(g);
+	int status = enter_to_change(g);
 
 	if (status == STORE_OK)
 		status = rename_once(g, from, to, update, tombstone, ret);
@@ -657,7 +680,7 @@ static int page_fill(struct page *page)
 	uint64_t damaged = 0;
 	int status;
 
-	control_deadline(60000, &deadline); /* a merge in the background may take its time */
+	control_deadline(SWEEP_WAIT_MS, &deadline);
 	status = control_lock(&g->control->merging, &deadline);
 	if (status != STORE_OK)
 		return status;
@@ -718,10 +741,10 @@ static int gdbm_sweep(struct store *store, int64_t now, struct store_swept *ret)
 	if (g->sweep_at == 0) {
 		status = journal_freeze(&g->journal);
 		if (status == STORE_OK || status == STORE_BUSY)
-			status = merge_run(&merge, now);
+			status = merge_run(&merge, now, SWEEP_WAIT_MS);
 	}
 	if (status == STORE_OK)
-		status = merge_sweep(&merge, g->sweep_at, UINT32_MAX, now, ret);
+		status = merge_sweep(&merge, g->sweep_at, UINT32_MAX, now, SWEEP_WAIT_MS, ret);
 	if (status != STORE_OK)
 		return status;
 	g->sweep_at = (g->sweep_at + 1) % CONTROL_SHARDS;

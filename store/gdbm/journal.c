@@ -19,7 +19,7 @@ void journal_init(struct journal *journal, int folder, struct control *control, 
 	journal->seed = seed;
 	journal->segment_size = segment_size;
 	journal->wait_ms = wait_ms;
-	pthread_mutex_init(&journal->mapping, NULL);
+	pthread_rwlock_init(&journal->mapping, NULL);
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		atomic_store(&journal->views[i], NULL);
 }
@@ -28,7 +28,7 @@ void journal_free(struct journal *journal)
 {
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		segment_unmap(atomic_exchange(&journal->views[i], NULL));
-	pthread_mutex_destroy(&journal->mapping);
+	pthread_rwlock_destroy(&journal->mapping);
 }
 
 /* ---- views --------------------------------------------------------------------------------------------------------- */
@@ -48,14 +48,14 @@ static int map_view(struct journal *journal, uint32_t number, struct segment **r
 {
 	int status = STORE_OK;
 
-	pthread_mutex_lock(&journal->mapping);
+	pthread_rwlock_wrlock(&journal->mapping);
 	*ret = atomic_load(view_of(journal, number));
 	if (!*ret || (*ret)->number != number) {
 		status = segment_map(journal->folder, number, ret);
 		if (status == STORE_OK)
 			set_view(journal, *ret);
 	}
-	pthread_mutex_unlock(&journal->mapping);
+	pthread_rwlock_unlock(&journal->mapping);
 	return status;
 }
 
@@ -71,7 +71,7 @@ void journal_retire(struct journal *journal)
 {
 	uint32_t retired = atomic_load(&journal->control->retired);
 
-	pthread_mutex_lock(&journal->mapping);
+	pthread_rwlock_wrlock(&journal->mapping);
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++) {
 		struct segment *segment = atomic_load(&journal->views[i]);
 
@@ -80,7 +80,7 @@ void journal_retire(struct journal *journal)
 			segment_unmap(segment);
 		}
 	}
-	pthread_mutex_unlock(&journal->mapping);
+	pthread_rwlock_unlock(&journal->mapping);
 }
 
 /* ---- finding and appending ----------------------------------------------------------------------------------------- */
@@ -134,9 +134,9 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 	status = segment_create(journal->folder, last + 1, next_size(journal, frame), &segment);
 	if (status != STORE_OK)
 		return status;
-	pthread_mutex_lock(&journal->mapping);
+	pthread_rwlock_wrlock(&journal->mapping);
 	set_view(journal, segment);
-	pthread_mutex_unlock(&journal->mapping);
+	pthread_rwlock_unlock(&journal->mapping);
 	/* A merge may raise the first meanwhile; the last is ours alone. */
 	while (!atomic_compare_exchange_weak(&journal->control->segments, &segments, (segments & ~(uint64_t)UINT32_MAX) | (last + 1)))
 		;
@@ -198,74 +198,35 @@ uint64_t journal_ticket(struct journal *journal)
 	return atomic_fetch_add(&journal->control->written, 1) + 1;
 }
 
-/* A descriptor of its own, so that the segment may be let go of meanwhile; -1 when it was. */
-static int segment_descriptor(struct journal *journal, uint32_t number)
+/* A segment that is gone was merged, and the GDBM files are synced. Views change under the mapping lock, so this one stays meanwhile. */
+static int log_segment(struct journal *journal, uint32_t number, bool sync)
 {
 	struct segment *segment;
-	int fd = -1;
-
-	pthread_mutex_lock(&journal->mapping);
-	segment = atomic_load(view_of(journal, number));
-	if (segment && segment->number == number)
-		fd = fcntl(segment->fd, F_DUPFD_CLOEXEC, 0);
-	else
-		errno = ENOENT;
-	pthread_mutex_unlock(&journal->mapping);
-	return fd;
-}
-
-static void taint(struct journal *journal, uint32_t number)
-{
-	struct segment *segment;
-
-	pthread_mutex_lock(&journal->mapping);
-	segment = atomic_load(view_of(journal, number));
-	if (segment && segment->number == number)
-		segment_taint(segment);
-	pthread_mutex_unlock(&journal->mapping);
-}
-
-/* A segment that is gone was merged, and the GDBM files are synced. */
-static int sync_segment(struct journal *journal, uint32_t number)
-{
-	struct segment *segment;
-	int status = journal_segment(journal, number, &segment), fd;
+	int status = journal_segment(journal, number, &segment);
 
 	if (status != STORE_OK)
 		return status == STORE_ABSENT ? STORE_OK : status;
-	fd = segment_descriptor(journal, number);
-	if (fd < 0)
-		return errno == ENOENT ? STORE_OK : STORE_UNAVAILABLE;
-	status = segment_sync(fd);
-	if (status != STORE_OK) {
-		int error = errno;
-
-		taint(journal, number);
-		errno = error;
-	}
-	close(fd);
+	pthread_rwlock_rdlock(&journal->mapping);
+	segment = atomic_load(view_of(journal, number));
+	if (segment && segment->number == number)
+		status = segment_log(segment, journal->control, sync);
+	pthread_rwlock_unlock(&journal->mapping);
 	return status;
 }
 
 /* The caller holds the syncing lock. */
-static int sync_live(struct journal *journal)
+static int log_live(struct journal *journal, bool sync)
 {
 	struct control *control = journal->control;
-	struct timespec now;
-	uint64_t ticket, segments;
+	uint64_t ticket = atomic_load(&control->written), segments = atomic_load(&control->segments);
+	int status = STORE_OK;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	atomic_store(&control->synced_at, now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
-	ticket = atomic_load(&control->written);
-	segments = atomic_load(&control->segments);
-	for (uint32_t n = control_first(segments); n <= control_last(segments); n++) {
-		int status = sync_segment(journal, n);
-
-		if (status != STORE_OK)
-			return status;
-	}
-	atomic_store(&control->synced, ticket);
-	return STORE_OK;
+	for (uint32_t n = control_first(segments); n <= control_last(segments) && status == STORE_OK; n++)
+		status = log_segment(journal, n, sync);
+	atomic_store(&control->sync_error, status == STORE_OK ? 0 : errno ? errno : EIO);
+	if (status == STORE_OK && sync)
+		atomic_store(&control->synced, ticket);
+	return status;
 }
 
 int journal_sync(struct journal *journal, uint64_t ticket)
@@ -282,8 +243,19 @@ int journal_sync(struct journal *journal, uint64_t ticket)
 	if (status != STORE_OK)
 		return status;
 	if (atomic_load(&control->synced) < ticket)
-		status = sync_live(journal);
+		status = log_live(journal, true);
 	control_unlock(&control->syncing);
+	return status;
+}
+
+int journal_log(struct journal *journal)
+{
+	int status = control_try(&journal->control->syncing);
+
+	if (status != STORE_OK)
+		return status;
+	status = log_live(journal, false);
+	control_unlock(&journal->control->syncing);
 	return status;
 }
 

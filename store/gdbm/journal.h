@@ -23,7 +23,7 @@ struct journal {
 	uint64_t seed;
 	size_t segment_size; /* 0: grows with the store */
 	unsigned wait_ms;
-	pthread_mutex_t mapping; /* guards changes of views */
+	pthread_rwlock_t mapping; /* for changing views, and for using one without a stripe */
 	_Atomic(struct segment *) views[JOURNAL_VIEWS]; /* number modulo JOURNAL_VIEWS */
 };
 
@@ -43,8 +43,7 @@ int journal_segment(struct journal *journal, uint32_t number, struct segment **r
 int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret);
 
 /*
- * Appends the entries to the active segment, beginning the next one where it must; the caller holds their stripes. base_size is asked for only
- * then. STORE_OK; STORE_BUSY when too many segments wait to be merged; STORE_UNAVAILABLE.
+ * Appends the entries to the active segment, beginning the next one where it must; the caller holds their stripes. STORE_OK; STORE_BUSY when too many segments wait to be merged; STORE_UNAVAILABLE.
  */
 int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count);
 
@@ -62,6 +61,9 @@ int journal_sync(struct journal *journal, uint64_t ticket);
 
 /* As journal_sync, for all that was written so far. */
 int journal_sync_all(struct journal *journal);
+
+/* Hands all that was written so far to the kernel, without waiting for the disk. STORE_OK, STORE_BUSY or STORE_UNAVAILABLE. */
+int journal_log(struct journal *journal);
 
 /* Lets go of segments that nobody uses any more. */
 void journal_retire(struct journal *journal);

@@ -42,7 +42,7 @@ static void sweep_one(const struct keeper *keeper, int64_t now)
 
 		if (due == 0 || due > now)
 			continue;
-		(void)merge_sweep(&keeper->merge, shard, SWEEP_SHARE, now, &swept);
+		(void)merge_sweep(&keeper->merge, shard, SWEEP_SHARE, now, 0, &swept);
 		return;
 	}
 }
@@ -54,10 +54,12 @@ static void work(const struct keeper *keeper)
 	uint64_t segments = atomic_load(&journal->control->segments);
 	int64_t now = time(NULL);
 
-	if (keeper->syncs && atomic_load(&journal->control->synced) < atomic_load(&journal->control->written))
+	if (!keeper->syncs)
+		(void)journal_log(journal);
+	else if (atomic_load(&journal->control->synced) < atomic_load(&journal->control->written))
 		(void)journal_sync_all(journal);
 	if (control_first(segments) < control_last(segments))
-		(void)merge_run(&keeper->merge, now);
+		(void)merge_run(&keeper->merge, now, 0);
 	journal_retire(journal);
 	sweep_one(keeper, now);
 }

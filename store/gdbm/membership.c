@@ -114,18 +114,16 @@ static int set_aside(int folder, uint32_t number)
 	return renameat(folder, name, folder, aside) == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
 
-static int reindex(int folder, uint32_t number, uint64_t seed)
+static int recover(int folder, uint32_t number, uint64_t seed)
 {
 	struct segment *segment;
-	int status = segment_map(folder, number, &segment);
+	int status = segment_recover(folder, number, seed, &segment);
 
 	if (status == STORE_DAMAGED)
 		return set_aside(folder, number);
-	if (status != STORE_OK)
-		return status;
-	segment_reindex(segment, seed);
-	segment_unmap(segment);
-	return STORE_OK;
+	if (status == STORE_OK)
+		segment_unmap(segment);
+	return status;
 }
 
 /* All that was left becomes frozen, to be merged; a new segment is the active one. */
@@ -137,7 +135,7 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 	int status = STORE_OK;
 
 	for (size_t i = 0; i < numbers->count && status == STORE_OK; i++)
-		status = reindex(folder, numbers->list[i], seed);
+		status = recover(folder, numbers->list[i], seed);
 	if (numbers->count > 0) {
 		first = numbers->list[0];
 		last = numbers->list[numbers->count - 1] + 1;

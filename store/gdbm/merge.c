@@ -245,11 +245,21 @@ static int drop_segments(const struct merge *merge, uint32_t last)
 	return status;
 }
 
-int merge_run(const struct merge *merge, int64_t now)
+static int lock_merging(const struct merge *merge, unsigned wait_ms)
+{
+	struct timespec deadline;
+
+	if (wait_ms == 0)
+		return control_try(&merge->journal->control->merging);
+	control_deadline(wait_ms, &deadline);
+	return control_lock(&merge->journal->control->merging, &deadline);
+}
+
+int merge_run(const struct merge *merge, int64_t now, unsigned wait_ms)
 {
 	struct control *control = merge->journal->control;
 	uint64_t segments;
-	int status = control_try(&control->merging);
+	int status = lock_merging(merge, wait_ms);
 
 	if (status != STORE_OK)
 		return status;
@@ -341,7 +351,8 @@ static int sweep_locked(const struct merge *merge, unsigned shard, unsigned shar
 	return status;
 }
 
-int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, struct store_swept *ret)
+int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, unsigned wait_ms,
+                struct store_swept *ret)
 {
 	struct look *look = malloc(sizeof(*look));
 	int status;
@@ -351,7 +362,7 @@ int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64
 	memset(look, 0, sizeof(*look));
 	look->now = now;
 	look->stride = 1;
-	status = control_try(&merge->journal->control->merging);
+	status = lock_merging(merge, wait_ms);
 	if (status == STORE_OK) {
 		status = sweep_locked(merge, shard, share, look, ret);
 		control_unlock(&merge->journal->control->merging);

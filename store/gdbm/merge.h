@@ -22,15 +22,17 @@ struct merge {
 };
 
 /*
- * Merges all frozen segments at now. STORE_OK (there may have been none); STORE_BUSY when another process is at it; otherwise what the system
+ * Merges all frozen segments at now. STORE_OK (there may have been none); STORE_BUSY when another process is at it, for longer than wait_ms;
+ * otherwise what the system
  * said, and nothing was lost: the segments stay.
  */
-int merge_run(const struct merge *merge, int64_t now);
+int merge_run(const struct merge *merge, int64_t now, unsigned wait_ms);
 
 /*
  * Looks through one shard's file at now, and writes it anew without what has expired, if that is at least one part in share of it or half the
- * file is waste. ret->removed says how many went. Bounded by the size of one shard. STORE_OK, STORE_BUSY, or what the system said.
+ * file is waste. ret->removed says how many went. Bounded by the size of one shard. STORE_OK, STORE_BUSY as merge_run, or what the system said.
  */
-int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, struct store_swept *ret);
+int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, unsigned wait_ms,
+                struct store_swept *ret);
 
 #endif

@@ -1,15 +1,15 @@
 /*
  * segment.h - one segment of the journal: complete records, appended, and an index that finds the newest of each key.
  *
- * A segment is a file "journal.NNNNNNNN" that every process maps:
- *
- *     header | slots of the index | frames
+ * A segment is two files. "hot.NNNNNNNN" is mapped by every process and holds the frames and the slots that lead to them; it outlives any
+ * process, but not the boot. "journal.NNNNNNNN" is what a reboot needs: the same frames at the same places, written behind, many at once, by
+ * whoever syncs (journal.h). Only so does a change cost no system call, and a sync no page that others have mapped.
  *
  * A frame holds one record with its key, or two that belong together (a rename), and a mark that binds it to this segment, this place and this
- * store. The order of a change is: reserve room (one compare-and-swap of the tail), write the frame, publish the slot of its key (one store). A
- * process that dies between any two of these leaves an unused frame and nothing else. Slots are never emptied.
+ * store. The order of a change is: reserve room (one compare-and-swap of the tail), write the frame, its mark last, publish the slot of its key
+ * (one store). A process that dies between any two of these leaves an unused frame and nothing else. Slots are never emptied.
  *
- * The index is for the living: after a reboot it is built again from the frames, and a frame that does not check is passed over, alone.
+ * After a reboot the hot file is built again from the journal file, and a frame that does not check is passed over, alone.
  *
  * Appending and finding need the stripe of the key (control.h), so that one key has one writer; different keys need nothing.
  */
@@ -23,27 +23,40 @@
 
 #include "store/record.h"
 
+struct control;
+
+/* At the head of the journal file; never changed. */
 struct segment_header {
 	char magic[16];
 	uint32_t version;
 	uint32_t number;
-	uint64_t slots;    /* a power of two */
-	uint64_t data;     /* where the frames begin */
-	uint64_t end;      /* where they end at the latest: the size of the file */
+	uint64_t end; /* where the frames end at the latest */
+	uint64_t sum; /* of all before it */
+};
+
+/* At the head of the hot file, in a page of its own; then the frames; then the slots. */
+struct segment_hot {
+	char magic[16];
+	uint32_t version;
+	uint32_t number;
+	uint64_t end;                            /* of the frames */
+	uint64_t slots;                          /* a power of two */
 	_Alignas(64) _Atomic uint64_t tail;      /* where the next frame goes */
-	_Alignas(64) _Atomic uint64_t allocated; /* up to here the disk has promised room */
+	_Alignas(64) _Atomic uint64_t allocated; /* up to here the disk has promised room, in both files */
+	_Alignas(64) _Atomic uint64_t logged;    /* up to here the journal file has it all; the syncing lock guards this and the next */
+	_Atomic uint64_t synced;                 /* and up to here it is on the disk */
 };
 
 /* One process's view of a segment. */
 struct segment {
-	struct segment *next; /* for lists of its owner */
-	struct segment_header *header;
-	_Atomic uint64_t *slots;
-	uint8_t *map;
+	struct segment_hot *hot;
+	uint8_t *map; /* the hot file */
 	size_t size;
+	_Atomic uint64_t *slots;
 	uint64_t slot_mask;
+	_Atomic uint64_t prepared; /* up to here this process has the pages at hand */
 	uint32_t number;
-	int fd;
+	int hot_fd, journal_fd;
 };
 
 struct segment_entry {
@@ -64,10 +77,13 @@ int segment_create(int folder, uint32_t number, size_t size, struct segment **re
 /* Maps segment number. STORE_OK; STORE_ABSENT if there is no such file; STORE_DAMAGED if it is none; STORE_UNAVAILABLE with errno. */
 int segment_map(int folder, uint32_t number, struct segment **ret);
 
+/* As segment_map after a reboot: with an index built from the frames. Nobody else may be in the segment. */
+int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment **ret);
+
 /* Ends the use. NULL does nothing. */
 void segment_unmap(struct segment *segment);
 
-/* Removes the file of segment number; its mappings stay good. 0, or -1 with errno. */
+/* Removes the files of segment number; its mappings stay good. 0, or -1 with errno. */
 int segment_unlink(int folder, uint32_t number);
 
 /* Finds the newest record of key here: STORE_OK and *ret into the mapping, STORE_ABSENT, or STORE_DAMAGED. */
@@ -82,9 +98,6 @@ int segment_append(struct segment *segment, const struct segment_entry *entries,
 /* Promises disk room for at least one more frame of size octets. The caller holds the growth lock. STORE_OK or STORE_UNAVAILABLE, errno. */
 int segment_grow(struct segment *segment, size_t size);
 
-/* Builds the index from the frames; the number of frames found. Nobody else may be in the segment. */
-uint64_t segment_reindex(struct segment *segment, uint64_t seed);
-
 /*
  * The key and newest record of the next slot in use, from *slot on (0 at first), whose key belongs to shard; false at the end. *record is NULL
  * where it does not check, which is counted in *damaged; where even the key is lost the slot is passed over. Slots that are filled meanwhile may or may not be met.
@@ -92,14 +105,11 @@ uint64_t segment_reindex(struct segment *segment, uint64_t seed);
 bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard, uint64_t seed, const struct store_key **key,
                   const uint8_t **record, uint64_t *damaged);
 
-/* Waits until everything that was written to the segment of this descriptor is on the disk. STORE_OK or STORE_UNAVAILABLE with errno. */
-int segment_sync(int fd);
-
 /*
- * After a sync that failed the kernel takes the pages for written: this marks them as changed again, so that the next sync does not succeed
- * without them.
+ * Writes to the journal file what it does not have yet, and, if sync, waits until it is on the disk. The caller holds the syncing lock, and keeps
+ * the segment mapped. STORE_OK or STORE_UNAVAILABLE with errno; then the next call writes all of it again.
  */
-void segment_taint(struct segment *segment);
+int segment_log(struct segment *segment, struct control *control, bool sync);
 
 /* True if any frame was ever begun here. */
 bool segment_used(const struct segment *segment);
