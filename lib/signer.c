@@ -222,7 +222,7 @@ static enum signer_verdict verify_timestamped(const struct signer *s, const char
 		    !signature_matches(s->keys[i].timestamped, CRYPTO_SHA256, text, signed_size, text + signed_size + 1))
 			continue;
 		token_fill(ret, text, SIGNER_TIMESTAMPED, issued, i > 0);
-		return issued > now + SIGNER_AHEAD || now - issued > s->lifetime ? SIGNER_EXPIRED : SIGNER_GOOD;
+		return issued - now > SIGNER_AHEAD || now - issued > s->lifetime ? SIGNER_EXPIRED : SIGNER_GOOD;
 	}
 	return SIGNER_FORGED;
 }

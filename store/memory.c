@@ -79,6 +79,11 @@ static const uint8_t *find(struct memory *m, const struct store_key *key)
 	return entry ? entry->octets : NULL;
 }
 
+static uint64_t changes_of(const uint8_t *old)
+{
+	return old ? record_changes(old) : 0;
+}
+
 static struct entry *entry_new(const struct store_key *key, const struct record *record)
 {
 	struct entry *entry = malloc(sizeof(*entry) + record->size);
@@ -166,7 +171,7 @@ static int apply_locked(struct memory *m, const struct store_key *key, const str
 		return status;
 	if (forwarded)
 		unextended.extend_before = INT64_MIN;
-	status = record_apply(met == STORE_OK ? old : NULL, &at, &unextended, 0, ret);
+	status = record_apply(met == STORE_OK ? old : NULL, changes_of(old), &at, &unextended, 0, ret);
 	if (status == STORE_OK)
 		status = keep(m, &at, ret);
 	ret->forwarded = forwarded;
@@ -190,7 +195,7 @@ static int bury(struct memory *m, const struct store_key *key, int64_t now, cons
 	int status;
 
 	record_init(&grave);
-	status = record_bury(key, now, tombstone, 0, &grave);
+	status = record_bury(changes_of(find(m, key)), key, now, tombstone, 0, &grave);
 	if (status == STORE_OK)
 		status = keep(m, key, &grave);
 	record_free(&grave);
@@ -225,7 +230,7 @@ static int rename_locked(struct memory *m, const struct store_key *from, const s
 		return status;
 	if (record_status(find(m, to), update->now) != STORE_ABSENT)
 		return STORE_EXISTS;
-	status = record_apply(old, to, update, 0, ret);
+	status = record_apply(old, record_changes(old), to, update, 0, ret);
 	if (status == STORE_OK)
 		status = keep(m, to, ret);
 	grave.forward_key = *to;

@@ -415,7 +415,7 @@ static int reserve_for(struct record *ret, size_t bound)
 	return STORE_OK;
 }
 
-static void write_header(struct record *ret, const uint8_t *old, const struct store_update *update)
+static void write_header(struct record *ret, const uint8_t *old, uint64_t changes, const struct store_update *update)
 {
 	uint8_t *p = ret->octets;
 	bool anew = !old || update->restart;
@@ -426,7 +426,7 @@ static void write_header(struct record *ret, const uint8_t *old, const struct st
 	memset(p, 0, RECORD_HEADER_SIZE);
 	p[AT_VERSION] = RECORD_VERSION;
 	p[AT_KIND] = RECORD_LIVE;
-	put64(p + AT_CHANGES, old ? record_changes(old) + 1 : 1);
+	put64(p + AT_CHANGES, changes + 1);
 	put64(p + AT_CREATED, (uint64_t)(anew ? update->now : record_created(old)));
 	put64(p + AT_USED, (uint64_t)update->now);
 	put64(p + AT_IDLE, (uint64_t)idle);
@@ -492,14 +492,15 @@ static int write_new_fields(struct record *ret, const uint8_t *old, const struct
 	return STORE_OK;
 }
 
-int record_apply(const uint8_t *old, const struct store_key *key, const struct store_update *update, uint64_t seed, struct record *ret)
+int record_apply(const uint8_t *old, uint64_t changes, const struct store_key *key, const struct store_update *update, uint64_t seed,
+                 struct record *ret)
 {
 	int status = reserve_for(ret, upper_bound(old, update));
 
 	if (status != STORE_OK)
 		return status;
 	ret->forwarded = false;
-	write_header(ret, old, update);
+	write_header(ret, old, changes, update);
 	if (old)
 		status = write_old_fields(ret, old, update);
 	if (status == STORE_OK)
@@ -514,7 +515,8 @@ int record_apply(const uint8_t *old, const struct store_key *key, const struct s
 	return STORE_OK;
 }
 
-int record_bury(const struct store_key *key, int64_t now, const struct store_tombstone *tombstone, uint64_t seed, struct record *ret)
+int record_bury(uint64_t changes, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone, uint64_t seed,
+                struct record *ret)
 {
 	size_t size = RECORD_HEADER_SIZE + (tombstone->forward ? STORE_KEY_SIZE : 0);
 	int status = record_reserve(ret, size);
@@ -524,6 +526,7 @@ int record_bury(const struct store_key *key, int64_t now, const struct store_tom
 	memset(ret->octets, 0, RECORD_HEADER_SIZE);
 	ret->octets[AT_VERSION] = RECORD_VERSION;
 	ret->octets[AT_KIND] = tombstone->forward ? RECORD_FORWARD : RECORD_TOMBSTONE;
+	put64(ret->octets + AT_CHANGES, changes + 1);
 	put64(ret->octets + AT_CREATED, (uint64_t)now);
 	put64(ret->octets + AT_USED, (uint64_t)now);
 	put64(ret->octets + AT_IDLE, (uint64_t)tombstone->grace);

@@ -120,17 +120,18 @@ bool record_leads_on(const uint8_t *old, int64_t now);
 int record_admit(int status, const struct store_update *update);
 
 /*
- * Applies update to the valid record old (NULL: to an empty, new one) of key, and puts the result into ret, sealed. old may not be
- * inside ret. STORE_OK; STORE_TYPE when a STORE_ADD meets octets; STORE_RANGE when it would overflow; STORE_TOO_LARGE;
+ * Applies update to the valid record old (NULL: to an empty, new one) of key, and puts the result into ret, sealed. changes is the count of what
+ * stands under key already, expired or not (0: nothing does): of two records of one key the one with the higher count is the newer. old may not
+ * be inside ret. STORE_OK; STORE_TYPE when a STORE_ADD meets octets; STORE_RANGE when it would overflow; STORE_TOO_LARGE;
  * STORE_NO_MEMORY. Unless STORE_OK, ret holds nothing.
  */
-int record_apply(const uint8_t *old, const struct store_key *key, const struct store_update *update, uint64_t seed,
+int record_apply(const uint8_t *old, uint64_t changes, const struct store_key *key, const struct store_update *update, uint64_t seed,
                  struct record *ret);
 
 struct store_tombstone;
 
-/* Puts into ret the tombstone of key, sealed. STORE_OK or STORE_NO_MEMORY. */
-int record_bury(const struct store_key *key, int64_t now, const struct store_tombstone *tombstone, uint64_t seed,
+/* Puts into ret the tombstone of key, sealed; changes as in record_apply. STORE_OK or STORE_NO_MEMORY. */
+int record_bury(uint64_t changes, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone, uint64_t seed,
                 struct record *ret);
 
 #endif

@@ -265,15 +265,22 @@ struct found {
 static int find(struct gdbm *g, const struct store_key *key, struct found *ret)
 {
 	unsigned shard = control_shard_of(key);
-	int status = journal_find(&g->journal, key, &ret->octets);
+	bool recovered;
+	int status = journal_find(&g->journal, key, &ret->octets, &recovered);
 
-	if (status != STORE_ABSENT)
+	if (status != STORE_ABSENT && !(status == STORE_OK && recovered))
 		return status;
-	ret->octets = NULL;
+	if (status == STORE_ABSENT)
+		ret->octets = NULL;
 	status = base_fetch(g->base, shard, atomic_load(&g->control->generations[shard]), key, &ret->fetched);
-	if (status == STORE_OK)
+	if (status == STORE_OK && (!ret->octets || record_changes(ret->fetched.octets) > record_changes(ret->octets)))
 		ret->octets = ret->fetched.octets;
-	return status == STORE_ABSENT ? STORE_OK : status;
+	return status == STORE_ABSENT || ret->octets ? STORE_OK : status;
+}
+
+static uint64_t changes_of(const struct found *found)
+{
+	return found->octets ? record_changes(found->octets) : 0;
 }
 
 static int note_damage(struct gdbm *g, int status)
@@ -380,7 +387,7 @@ static int apply_found(struct gdbm *g, const struct store_key *key, const struct
 		met = record_status(found.octets, update->now);
 		status = record_admit(met, update);
 		if (status == STORE_OK)
-			status = record_apply(met == STORE_OK ? found.octets : NULL, key, update, g->membership.seed, ret);
+			status = record_apply(met == STORE_OK ? found.octets : NULL, changes_of(&found), key, update, g->membership.seed, ret);
 		else if (status == STORE_GONE && record_copy(ret, found.octets, record_size(found.octets)) != STORE_OK)
 			status = STORE_NO_MEMORY;
 		if (status == STORE_OK)
@@ -439,13 +446,13 @@ static int gdbm_apply(struct store *store, const struct store_key *key, const st
 
 /* ---- remove -------------------------------------------------------------------------------------------------------- */
 
-static int bury(struct gdbm *g, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
+static int bury(struct gdbm *g, const struct found *found, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
 {
 	struct record grave;
 	int status;
 
 	record_init(&grave);
-	status = record_bury(key, now, tombstone, g->membership.seed, &grave);
+	status = record_bury(changes_of(found), key, now, tombstone, g->membership.seed, &grave);
 	if (status == STORE_OK)
 		status = append(g, key, &grave);
 	record_free(&grave);
@@ -474,7 +481,7 @@ static int remove_once(struct gdbm *g, const struct store_key *key, int64_t now,
 			record_forward_key(found.octets, to);
 			status = STORE_EXISTS;
 		} else if (*met != STORE_GONE) {
-			status = bury(g, key, now, tombstone);
+			status = bury(g, &found, key, now, tombstone);
 		}
 	}
 	control_unlock(stripe(g, number));
@@ -522,7 +529,7 @@ static int append_renamed(struct gdbm *g, const struct store_key *from, const st
 
 	leading.forward_key = *to;
 	record_init(&grave);
-	status = record_bury(from, now, &leading, g->membership.seed, &grave);
+	status = record_bury(record_changes(renamed->octets), from, now, &leading, g->membership.seed, &grave);
 	if (status == STORE_OK) {
 		struct segment_entry entries[2] = { { .key = to, .record = renamed->octets }, { .key = from, .record = grave.octets } };
 
@@ -560,7 +567,7 @@ static int rename_found(struct gdbm *g, const struct store_key *from, const stru
 	if (status == STORE_OK)
 		status = taken(g, to, update->now);
 	if (status == STORE_OK)
-		status = record_apply(found.octets, to, update, g->membership.seed, ret);
+		status = record_apply(found.octets, changes_of(&found), to, update, g->membership.seed, ret);
 	if (status == STORE_OK)
 		status = append_renamed(g, from, to, update->now, tombstone, ret);
 	record_free(&found.fetched);

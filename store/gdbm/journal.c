@@ -85,7 +85,7 @@ void journal_retire(struct journal *journal)
 
 /* ---- finding and appending ----------------------------------------------------------------------------------------- */
 
-int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret)
+int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret, bool *recovered)
 {
 	uint64_t segments = atomic_load(&journal->control->segments);
 
@@ -95,6 +95,7 @@ int journal_find(struct journal *journal, const struct store_key *key, const uin
 
 		if (status == STORE_OK)
 			status = segment_find(segment, key, journal->seed, ret);
+		*recovered = status == STORE_OK && segment->hot->recovered;
 		if (status != STORE_ABSENT)
 			return status;
 		if (n == control_first(segments))

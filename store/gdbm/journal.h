@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,8 +40,11 @@ void journal_free(struct journal *journal);
  */
 int journal_segment(struct journal *journal, uint32_t number, struct segment **ret);
 
-/* Finds the newest record of key; the caller holds its stripe. STORE_OK with *ret into a mapping, ABSENT, DAMAGED, UNAVAILABLE. */
-int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret);
+/*
+ * Finds the newest record of key; the caller holds its stripe. *recovered is true if it was read back after a reboot: then the GDBM file may have
+ * a newer one. STORE_OK with *ret into a mapping, ABSENT, DAMAGED, UNAVAILABLE.
+ */
+int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret, bool *recovered);
 
 /*
  * Appends the entries to the active segment, beginning the next one where it must; the caller holds their stripes. STORE_OK; STORE_BUSY when too many segments wait to be merged; STORE_UNAVAILABLE.

@@ -133,6 +133,24 @@ static int begin_anew(const struct merge *merge, unsigned shard, int64_t now, st
 	return status == STORE_UNAVAILABLE ? status : STORE_OK;
 }
 
+/* A record that was read back after a reboot is older than the GDBM file's, where that one was copied later. */
+static bool outdated(const struct source *source, const struct store_key *key, const uint8_t *record)
+{
+	const struct merge *merge = source->merge;
+	struct segment *segment;
+	struct record stored;
+	bool older;
+
+	if (!record || journal_segment(merge->journal, source->at, &segment) != STORE_OK || !segment->hot->recovered)
+		return false;
+	record_init(&stored);
+	older = base_fetch(merge->base, source->shard, atomic_load(&merge->journal->control->generations[source->shard]), key, &stored) ==
+	            STORE_OK &&
+	        record_changes(stored.octets) > record_changes(record);
+	record_free(&stored);
+	return older;
+}
+
 static int put_all(struct source *source, struct base_merge *to, int64_t now, int64_t *earliest)
 {
 	const struct store_key *key;
@@ -140,6 +158,8 @@ static int put_all(struct source *source, struct base_merge *to, int64_t now, in
 	int status;
 
 	while ((status = source_next(source, &key, &record)) == STORE_OK) {
+		if (outdated(source, key, record))
+			continue;
 		if (!record || now >= record_deadline(record)) {
 			status = base_merge_drop(to, key);
 		} else {

@@ -746,6 +746,7 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 	if (status != STORE_OK)
 		return failed(segment, status);
 	reindex(segment, end, seed);
+	segment->hot->recovered = 1;
 	atomic_store(&segment->hot->tail, end);
 	atomic_store(&segment->hot->allocated, end);
 	atomic_store(&segment->hot->logged, end); /* but not synced: what was read may be the kernel's alone */

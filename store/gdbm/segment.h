@@ -41,6 +41,7 @@ struct segment_hot {
 	uint32_t number;
 	uint64_t end;                            /* of the frames */
 	uint64_t slots;                          /* a power of two */
+	uint32_t recovered;                      /* built from the journal file: a GDBM file may have newer records (a restored backup) */
 	_Alignas(64) _Atomic uint64_t tail;      /* where the next frame goes */
 	_Alignas(64) _Atomic uint64_t allocated; /* up to here the disk has promised room, in both files */
 	_Alignas(64) _Atomic uint64_t logged;    /* up to here the journal file has it all; the syncing lock guards this and the next */
