@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -92,6 +93,13 @@ static bool serve_wait(const sigset_t *signals, int milliseconds)
 	return got > 0 && got != WATCHDOG_SIGNAL;
 }
 
+/* Large buffers go back to the system when they are freed: malloc would otherwise learn from the first one to keep them, in each thread. */
+static void serve_return_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, SERVE_LARGE);
+	mallopt(M_TRIM_THRESHOLD, SERVE_LARGE);
+}
+
 /* Watches over the threads until a signal asks for the end. */
 static void serve_watch(struct serve *serve, const sigset_t *signals)
 {
@@ -164,6 +172,7 @@ static int serve_fastcgi(const struct http_route *routes)
 
 	/* Before anything that may start a thread: the mask is handed down. */
 	serve_take_signals(&signals);
+	serve_return_memory();
 	if (sess_manager_open(&serve.manager, NULL, &why) != SESS_OK) {
 		serve_log("%s", why.text);
 		return SERVE_EXIT_SETTINGS;

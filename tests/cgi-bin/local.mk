@@ -1,1 +1,6 @@
-# Nothing is built from this folder yet.
+# The programs, by their answers.
+
+cgi_bin_tests = tests/cgi-bin/session_test.py
+
+TESTS += $(cgi_bin_tests)
+dist_check_SCRIPTS += $(cgi_bin_tests)

@@ -1,0 +1,115 @@
+#!/usr/bin/python3 -B
+"""Slow peers: each holds its thread until its deadline and no longer, while others are served."""
+
+import threading
+import time
+
+from fcgi_client import KEEP, LOOP_TEST, STDIN, Program, begin, record, request, tap, wait_until
+
+DEADLINE = 2
+
+
+def held(connection, feed, claim, slack=0.8):
+    """Claims that the program closes the connection at the deadline; feed(connection) keeps it busy meanwhile."""
+    start = time.monotonic()
+    thread = threading.Thread(target=feed, args=(connection,))
+    thread.start()
+    closed = connection.is_closed(DEADLINE + 6)
+    took = time.monotonic() - start
+    thread.join()
+    tap.ok(closed and DEADLINE - 0.2 <= took <= DEADLINE + slack, claim, took)
+
+
+def trickle(octets, pause):
+    def feed(connection):
+        for octet in octets:
+            try:
+                connection.send(bytes([octet]))
+            except OSError:
+                return
+            time.sleep(pause)
+    return feed
+
+
+def silence(_):
+    pass
+
+
+def serving(program):
+    start = time.monotonic()
+    return program.ask(path='/counted').status == 200 and time.monotonic() - start < 1
+
+
+with Program([LOOP_TEST], THREADS=2, REQUEST_TIMEOUT=DEADLINE) as p:
+    head = request('POST', '/echo', b'12345', CONTENT_TYPE='text/plain')
+    body_at = head.index(record(STDIN, b'12345'))
+    cases = (
+        (b'', silence, 'one who connects and says nothing'),
+        (b'\1', silence, 'one who sends one octet'),
+        (head[:body_at // 2], silence, 'one who stops within the parameters'),
+        (b'', trickle(head, 0.1), 'one who sends the parameters octet by octet'),
+        (head[:body_at + 10], silence, 'one who stops within the body'),
+        (head[:body_at], trickle(head[body_at:] * 10, 0.25), 'one who sends the body octet by octet'),
+        (head[:-8], silence, 'one who keeps the end of the body to himself'),
+    )
+    for octets, feed, claim in cases:
+        with p.connect() as c:
+            c.send(octets)
+            held(c, feed, claim + ' is freed at the deadline')
+        tap.ok(serving(p), 'and others are served')
+
+    with p.connect() as c:
+        start = time.monotonic()
+        c.send(b'\1\t\0\0\0\0\0\0' * 20)
+        trickle(b'\0' * 60, 0.05)(c)
+        tap.ok(c.is_closed(DEADLINE) and time.monotonic() - start < DEADLINE + 2, 'one who sends garbage slowly is got rid of')
+    tap.ok(serving(p), 'and others are served')
+
+    with p.connect() as c:
+        c.socket.setsockopt(1, 8, 4096)
+        c.send(request(path='/wide', QUERY_STRING='8000000'))
+        time.sleep(DEADLINE + 1)
+        answer = c.answer()
+        tap.ok(not answer.ended, 'one who does not read his answer is cut off', len(answer.octets))
+
+    silent = [p.connect() for _ in range(1)]
+    tap.ok(all(serving(p) for _ in range(20)), 'with one thread held by a silent client, the other serves')
+    for c in silent:
+        c.close()
+
+    # Both threads held: the next one is served when the first is freed.
+    silent = [p.connect() for _ in range(2)]
+    for c in silent:
+        c.send(begin())
+    time.sleep(0.2)
+    start = time.monotonic()
+    tap.same(p.ask(path='/counted').status, 200, 'with every thread held by silent clients, a good one is served')
+    tap.ok(time.monotonic() - start < DEADLINE + 0.8, 'at their deadline', time.monotonic() - start)
+    for c in silent:
+        c.close()
+
+    # Many requests meet their deadline while others come and go: none of those may be hit.
+    stop = time.monotonic() + 3 * DEADLINE
+    bad = []
+
+    def crowd():
+        while time.monotonic() < stop:
+            with p.connect() as mine:
+                mine.send(begin(flags=KEEP))
+                mine.is_closed(DEADLINE + 3)
+
+    def good():
+        while time.monotonic() < stop:
+            answer = p.ask(path='/wide', QUERY_STRING='20000')
+            if len(answer.body) != 20000 or not answer.ended:
+                bad.append(answer.octets[:50])
+
+    threads = [threading.Thread(target=crowd)] + [threading.Thread(target=good) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    tap.same(bad, [], 'ending an overdue request never hits another one')
+    tap.ok(wait_until(lambda: p.descriptors() <= 12), 'and no descriptor is left behind', p.descriptors())
+    tap.ok('cut at its deadline' in p.logged(), 'the log says so')
+tap.done()

@@ -1,0 +1,116 @@
+/*
+ * loop_test - handlers that a test of the accept loop needs: slow ones, wide ones, and one that counts how often it ran.
+ */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sesame-fcgi.h>
+
+static _Atomic int loop_test_count;
+
+/* Runs for QUERY_STRING milliseconds. */
+static void loop_test_slow(struct http *h, struct sess *s)
+{
+	const char *milliseconds = http_param(h, "QUERY_STRING");
+	long wanted = milliseconds ? strtol(milliseconds, NULL, 10) : 0;
+	struct timespec pause = { .tv_sec = wanted / 1000, .tv_nsec = wanted % 1000 * 1000000L };
+
+	(void)s;
+	while (nanosleep(&pause, &pause) != 0)
+		;
+	http_answer(h, 200, "slept");
+}
+
+/* Answers with QUERY_STRING octets. */
+static void loop_test_wide(struct http *h, struct sess *s)
+{
+	const char *octets = http_param(h, "QUERY_STRING");
+	long wanted = octets ? strtol(octets, NULL, 10) : 0;
+	char part[1024];
+
+	(void)s;
+	memset(part, 'w', sizeof part);
+	if (!http_begin(h, 200, "text/plain"))
+		return;
+	for (; wanted > 0; wanted -= (long)sizeof part)
+		http_write(h, part, wanted < (long)sizeof part ? (size_t)wanted : sizeof part);
+}
+
+/* Sends the body back, and says how many requests came here. */
+static void loop_test_echo(struct http *h, struct sess *s)
+{
+	size_t size;
+	const void *body = http_body(h, &size);
+
+	(void)s;
+	atomic_fetch_add(&loop_test_count, 1);
+	if (http_begin(h, 200, "application/octet-stream"))
+		http_write(h, body, size);
+}
+
+static void loop_test_counted(struct http *h, struct sess *s)
+{
+	(void)s;
+	if (http_begin(h, 200, "text/plain"))
+		http_printf(h, "%d", atomic_load(&loop_test_count));
+}
+
+/* Shows a field of the form, escaped. */
+static void loop_test_field(struct http *h, struct sess *s)
+{
+	const char *field = http_field(h, "f");
+
+	(void)s;
+	if (http_begin(h, 200, "text/html"))
+		http_puts_html(h, field ? field : "(none)");
+}
+
+/* Tries headers that must not get through; says how many were taken. */
+static void loop_test_headers(struct http *h, struct sess *s)
+{
+	int taken = 0;
+
+	(void)s;
+	taken += http_header(h, "X-Split", "a\r\nSet-Cookie: a=b");
+	taken += http_header(h, "X Split", "a");
+	taken += http_header(h, "", "a");
+	taken += http_header(h, "X-Accel-Redirect", "/etc/passwd");
+	taken += http_header(h, "x-sendfile", "/etc/passwd");
+	taken += http_header(h, "Status", "500");
+	if (http_begin(h, 200, "text/plain"))
+		http_printf(h, "%d", taken);
+}
+
+static void loop_test_elsewhere(struct http *h, struct sess *s)
+{
+	(void)s;
+	http_redirect(h, "//elsewhere.example/");
+}
+
+static void loop_test_nothing(struct http *h, struct sess *s)
+{
+	(void)h;
+	(void)s;
+}
+
+static const struct http_route loop_test_routes[] = {
+	{ "GET", "/slow", loop_test_slow, HTTP_ROUTE_STATIC },
+	{ "GET", "/wide", loop_test_wide, HTTP_ROUTE_STATIC },
+	{ "POST", "/echo", loop_test_echo, HTTP_ROUTE_STATIC | HTTP_ROUTE_ANY_BODY },
+	{ "GET", "/counted", loop_test_counted, HTTP_ROUTE_STATIC },
+	{ "POST", "/field", loop_test_field, HTTP_ROUTE_STATIC },
+	{ "GET", "/headers", loop_test_headers, HTTP_ROUTE_STATIC },
+	{ "GET", "/elsewhere", loop_test_elsewhere, HTTP_ROUTE_STATIC },
+	{ "GET", "/nothing", loop_test_nothing, HTTP_ROUTE_STATIC },
+	{ NULL, NULL, NULL, 0 },
+};
+
+int main(int argc, char **argv)
+{
+	return sess_serve(argc, argv, loop_test_routes);
+}
