@@ -25,6 +25,10 @@
 extern "C" {
 #endif
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 struct http; /* one request and its response; belongs to the thread that serves it */
 
 typedef void http_handler(struct http *h, struct sess *s);
@@ -105,6 +109,10 @@ bool http_redirect(struct http *h, const char *path);
 
 /* A whole short answer without the session: nothing is committed, no cookie is set. */
 void http_refuse(struct http *h, int status, const char *text);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
