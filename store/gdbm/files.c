@@ -2,6 +2,7 @@
 
 #include "store/gdbm/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -134,6 +135,33 @@ void files_explain(int folder, const char *name, char *text, size_t size)
 	fault = S_ISLNK(st.st_mode) ? "is a symbolic link: move it away" : fault_of(&st, &parent);
 	if (fault)
 		snprintf(text, size, "%s %s", name, fault);
+}
+
+static bool of_store(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return strcmp(name, "store") == 0 || strcmp(name, "control") == 0 || strncmp(name, "journal.", 8) == 0 ||
+	       strncmp(name, "hot.", 4) == 0 || (dot == name + 2 && strncmp(dot, ".gdbm", 5) == 0);
+}
+
+int files_check_all(int folder, const struct store_options *options)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+	char fault[384] = "";
+	struct dirent *entry;
+
+	if (!entries) {
+		if (fd >= 0)
+			close(fd);
+		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s cannot be read: %s", options->location, strerror(errno));
+	}
+	while (!fault[0] && (entry = readdir(entries)))
+		if (of_store(entry->d_name))
+			files_explain(folder, entry->d_name, fault, sizeof(fault));
+	closedir(entries);
+	return fault[0] ? store_refuse(options, STORE_UNAVAILABLE, "%s/%s", options->location, fault) : STORE_OK;
 }
 
 int files_write(int fd, const void *octets, size_t size, uint64_t offset)

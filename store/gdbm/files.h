@@ -26,6 +26,12 @@ int files_open(int folder, const char *name, int flags);
 /* Why files_open refused name with EPERM, as a sentence for a person; "" if nothing is wrong with it. */
 void files_explain(int folder, const char *name, char *text, size_t size);
 
+/*
+ * Looks at every file in folder that a store may have there. STORE_OK, or STORE_UNAVAILABLE with a sentence about the first that is not as it
+ * should be.
+ */
+int files_check_all(int folder, const struct store_options *options);
+
 /* Writes all of it at offset, or -1 with errno. */
 int files_write(int fd, const void *octets, size_t size, uint64_t offset);
 

@@ -231,7 +231,10 @@ int membership_join(const char *path, const struct store_options *options, struc
 
 	if (status != STORE_OK)
 		return status;
-	status = join_folder(ret->folder, options, ret);
+	if (!options->brief)
+		status = files_check_all(ret->folder, options);
+	if (status == STORE_OK)
+		status = join_folder(ret->folder, options, ret);
 	if (status != STORE_OK)
 		close(ret->folder);
 	return status;

@@ -4,3 +4,12 @@ check_PROGRAMS += tests/store/contract
 tests_store_contract_SOURCES = tests/store/contract.c tests/store/folder.h tests/tap.h
 tests_store_contract_LDADD = store/libstore.la
 TESTS += tests/store/contract
+
+check_PROGRAMS += tests/store/store_tool
+tests_store_store_tool_SOURCES = tests/store/store_tool.c tests/tap.h
+tests_store_store_tool_LDADD = store/libstore.la
+
+if HAVE_GDBM
+TESTS += tests/store/files.sh tests/store/gdbm_files.sh
+endif
+dist_check_SCRIPTS += tests/store/files.sh tests/store/gdbm_files.sh tests/store/read_sessions.py
