@@ -96,7 +96,7 @@ class Connection:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.socket.connect(path)
-        self.buffer = b''
+        self.buffer = bytearray()
 
     def send(self, octets):
         self.socket.sendall(octets)
@@ -108,9 +108,10 @@ class Connection:
             except ConnectionResetError:
                 got = b''
             if not got:
-                raise Closed(self.buffer)
+                raise Closed(bytes(self.buffer))
             self.buffer += got
-        octets, self.buffer = self.buffer[:size], self.buffer[size:]
+        octets = bytes(self.buffer[:size])
+        del self.buffer[:size]
         return octets
 
     def record(self):
@@ -120,16 +121,16 @@ class Connection:
         return kind, number, self.take(size + padding)[:size]
 
     def answer(self, number=1):
-        octets = b''
+        octets = bytearray()
         while True:
             try:
                 kind, of, content = self.record()
             except Closed:
-                return Answer(octets, False)
+                return Answer(bytes(octets), False)
             if kind == STDOUT and of == number:
                 octets += content
             elif kind == END and of == number:
-                return Answer(octets, True)
+                return Answer(bytes(octets), True)
 
     def ask(self, *arguments, **more):
         self.send(request(*arguments, **more))
@@ -177,9 +178,10 @@ class Program:
         self.start()
 
     def start(self):
-        """One more process on the same socket."""
+        """One more process on the same socket; returns when it has started its threads, or has ended."""
         process = subprocess.Popen(self.command, stdin=self.listener, stdout=self.log, stderr=self.log, env=self.settings)
         self.processes.append(process)
+        wait_until(lambda: process.poll() is not None or len(os.listdir('/proc/%d/task' % process.pid)) > 1, 30, 0.005)
         return process
 
     @property
