@@ -114,7 +114,7 @@ static bool read_time(const char *text, int64_t *ret)
 /* One line's words; each message is about the line as a whole, so that no key can slip into it. */
 static const char *read_line(struct keyring *ring, char *text, bool allow_weak, bool *signed_by)
 {
-	char *rest = text, *verb = strsep(&rest, BLANKS);
+	char *rest, *verb = strtok_r(text, BLANKS, &rest);
 	bool signs = strcmp(verb, "sign") == 0;
 	char *key, *until, *when;
 	int64_t end = INT64_MAX;

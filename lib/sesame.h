@@ -29,11 +29,11 @@ extern "C" {
 
 #define SESAME_VERSION "0.1.0"
 
-#define SESS_ID_SIZE 33        /* octets of a session id, its NUL included: 32 lower-case hex digits */
-#define SESS_NAME_MAX 64       /* octets of a name */
-#define SESS_RECORD_MAX 65536  /* octets of a stored session, names and values and some 16 octets for each */
-#define SESS_HEAD_SIZE 4096    /* octets that are enough for the lines of sess_commit */
-#define SESS_TOKEN_SIZE 65     /* octets of a CSRF token, its NUL included */
+#define SESS_ID_SIZE 33       /* octets of a session id, its NUL included: 32 lower-case hex digits */
+#define SESS_NAME_MAX 64      /* octets of a name */
+#define SESS_RECORD_MAX 65536 /* octets of a stored session, names and values and some 16 octets for each */
+#define SESS_HEAD_SIZE 4096   /* octets that are enough for the lines of sess_commit */
+#define SESS_TOKEN_SIZE 65    /* octets of a CSRF token, its NUL included */
 
 #if defined(__GNUC__)
 #define SESS_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
@@ -62,13 +62,13 @@ enum sess_error {
 
 /* What is known of the visitor's session. */
 enum sess_state {
-	SESS_STATE_OFF,         /* SESSIONS is false */
-	SESS_STATE_NEW,         /* no cookie, or one whose session another program has yet to begin (justpy format) */
-	SESS_STATE_LIVE,        /* a good cookie, and as far as is known a session behind it */
-	SESS_STATE_EXPIRED,     /* a good cookie whose session is over; as NEW, and changes go into a fresh session */
-	SESS_STATE_FORGED,      /* the cookie was tampered with */
-	SESS_STATE_GONE,        /* the session vanished while this request was under way, or moments before */
-	SESS_STATE_UNAVAILABLE  /* the store cannot be reached */
+	SESS_STATE_OFF,        /* SESSIONS is false */
+	SESS_STATE_NEW,        /* no cookie, or one whose session another program has yet to begin (justpy format) */
+	SESS_STATE_LIVE,       /* a good cookie, and as far as is known a session behind it */
+	SESS_STATE_EXPIRED,    /* a good cookie whose session is over; as NEW, and changes go into a fresh session */
+	SESS_STATE_FORGED,     /* the cookie was tampered with */
+	SESS_STATE_GONE,       /* the session vanished while this request was under way, or moments before */
+	SESS_STATE_UNAVAILABLE /* the store cannot be reached */
 };
 
 /* Why something could not be opened: one sentence with place, value and allowed range. */
@@ -87,8 +87,8 @@ struct sess;         /* one per request */
 
 /*
  * Reads the settings (environment, then the file conf or, if NULL, the one that SESAME_CONF names, then defaults), the keys, and opens the
- * store. *ret is the caller's, to be closed with sess_manager_close. SESS_OK, SESS_SETTINGS or SESS_MEMORY with a sentence in why; then *ret
- * is unchanged. May be called in any thread; initialises libgcrypt unless the program did.
+ * store. *ret is the caller's, to be closed with sess_manager_close. SESS_OK, SESS_SETTINGS or SESS_MEMORY with a sentence in why; then
+ * *ret is unchanged. May be called in any thread; initialises libgcrypt unless the program did.
  */
 int sess_manager_open(struct sess_manager **ret, const char *conf, struct sess_why *why) SESS_MUST_CHECK;
 
@@ -108,8 +108,8 @@ int64_t sess_manager_number(const struct sess_manager *m, const char *name);
 const char *sess_manager_notes(const struct sess_manager *m);
 
 /*
- * What went wrong after the opening and is passed over, since something older still serves: a key file replaced by an unusable one. True with a
- * sentence in why, false when all is well.
+ * What went wrong after the opening and is passed over, since something older still serves: a key file replaced by an unusable one. True
+ * with a sentence in why, false when all is well.
  */
 bool sess_manager_trouble(struct sess_manager *m, struct sess_why *why);
 
@@ -117,15 +117,15 @@ bool sess_manager_trouble(struct sess_manager *m, struct sess_why *why);
 
 /*
  * Begins the session of one request from its CGI variables, "NAME=value" each, NULL at the end: FCGX_Request.envp, or environ. Only reads
- * them; the store is not asked. (Once a second, one request looks whether the key file has changed.) envp must stay until sess_end. NULL when
- * out of memory.
+ * them; the store is not asked. (Once a second, one request looks whether the key file has changed.) envp must stay until sess_end. NULL
+ * when out of memory.
  */
 struct sess *sess_begin(struct sess_manager *m, char *const *envp);
 
 /*
- * The session's id, SESS_ID_SIZE octets, valid until sess_end. It is certain: the record is looked up if it was not yet. On a visitor without
- * a session this counts as use: one is made, and the commit sets its cookie. NULL if SESSIONS is false, and in the states FORGED, GONE and
- * UNAVAILABLE.
+ * The session's id, SESS_ID_SIZE octets, valid until sess_end. It is certain: the record is looked up if it was not yet. On a visitor
+ * without a session this counts as use: one is made, and the commit sets its cookie. NULL if SESSIONS is false, and in the states FORGED,
+ * GONE and UNAVAILABLE.
  */
 const char *sess_id(struct sess *s);
 
@@ -142,10 +142,10 @@ const char *sess_str(struct sess *s, const char *name, const char *otherwise);
 const void *sess_bytes(struct sess *s, const char *name, size_t *size);
 
 /*
- * Record a change. Each returns SESS_OK or the first error so far (SESS_OFF where SESSIONS is false, which is no error to the commit). Strings are
- * copied.
+ * Record a change. Each returns SESS_OK or the first error so far (SESS_OFF where SESSIONS is false, which is no error to the commit).
+ * Strings are copied.
  */
-int sess_add(struct sess *s, const char *name, int64_t delta);         /* an absent number counts as 0 */
+int sess_add(struct sess *s, const char *name, int64_t delta); /* an absent number counts as 0 */
 int sess_set(struct sess *s, const char *name, const char *value);
 int sess_setf(struct sess *s, const char *name, const char *format, ...) SESS_PRINTF(3, 4);
 int sess_set_int(struct sess *s, const char *name, int64_t value);
@@ -156,14 +156,14 @@ int sess_unset(struct sess *s, const char *name);
 const char *sess_pop(struct sess *s, const char *name, const char *otherwise);
 
 /*
- * This request is not the visitor's own doing (a background poll): it neither extends the session nor renews the cookie nor makes one. Call it
- * first: then a visitor without a session gets none, sess_id is NULL, and changes have nowhere to go.
+ * This request is not the visitor's own doing (a background poll): it neither extends the session nor renews the cookie nor makes one. Call
+ * it first: then a visitor without a session gets none, sess_id is NULL, and changes have nowhere to go.
  */
 void sess_passive(struct sess *s);
 
 /*
- * Ends the session for good: the commit removes it, clears the cookie and forgets the other changes of this request. A session that was gone
- * already is a success; then the cookie is left alone, since it may be a new one's.
+ * Ends the session for good: the commit removes it, clears the cookie and forgets the other changes of this request. A session that was
+ * gone already is a success; then the cookie is left alone, since it may be a new one's.
  */
 int sess_logout(struct sess *s);
 
@@ -175,16 +175,19 @@ int sess_logout(struct sess *s);
  */
 bool sess_csrf_ok(struct sess *s, const char *token);
 
-/* Writes the token for a form into tok (size at least SESS_TOKEN_SIZE), or "". Counts as use of the session. SESS_OK, SESS_SPACE or why not. */
+/*
+ * Writes the token for a form into tok (size at least SESS_TOKEN_SIZE), or "". Counts as use of the session. SESS_OK, SESS_SPACE or the
+ * reason why there is no session.
+ */
 int sess_csrf_token(struct sess *s, char *tok, size_t size);
 
 /* ---- the end of the request --------------------------------------------------------------------------------------- */
 
 /*
- * Applies what was recorded, in one atomic operation of the store, and writes the header lines of the response to head, each ended by CRLF; ""
- * when there are none. size is best SESS_HEAD_SIZE. Afterwards getters tell the session as stored, other requests' changes included.
- * SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied, head is "", and the session behaves as an empty one. A second
- * call repeats the first one's answer; only after SESS_SPACE it is a new attempt.
+ * Applies what was recorded, in one atomic operation of the store, and writes the header lines of the response to head, each ended by CRLF;
+ * "" when there are none. size is best SESS_HEAD_SIZE. Afterwards getters tell the session as stored, other requests' changes included.
+ * SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied, head is "", and the session behaves as an empty one. A
+ * second call repeats the first one's answer; only after SESS_SPACE it is a new attempt.
  */
 int sess_commit(struct sess *s, char *head, size_t size) SESS_MUST_CHECK;
 

@@ -1,1 +1,48 @@
-# Nothing is built from this folder yet.
+# libsesame's own tests. They link the library's parts, so that they reach what it does not export.
+
+lib_tests = \
+	tests/lib/config \
+	tests/lib/cookie \
+	tests/lib/crypto \
+	tests/lib/keyring \
+	tests/lib/lifetime \
+	tests/lib/origin \
+	tests/lib/outage \
+	tests/lib/session \
+	tests/lib/signer \
+	tests/lib/threads
+
+check_PROGRAMS += $(lib_tests) tests/lib/token
+TESTS += $(lib_tests)
+
+LIB_TEST_LIBS = lib/libsesame-core.la $(GCRYPT_LIBS) $(PTHREAD_LIBS)
+
+tests_lib_config_SOURCES = tests/lib/config.c tests/lib/visitor.h tests/store/folder.h tests/tap.h
+tests_lib_config_LDADD = $(LIB_TEST_LIBS)
+tests_lib_cookie_SOURCES = tests/lib/cookie.c tests/lib/visitor.h
+tests_lib_cookie_LDADD = $(LIB_TEST_LIBS)
+tests_lib_crypto_SOURCES = tests/lib/crypto.c
+tests_lib_crypto_LDADD = $(LIB_TEST_LIBS)
+tests_lib_keyring_SOURCES = tests/lib/keyring.c tests/lib/visitor.h
+tests_lib_keyring_LDADD = $(LIB_TEST_LIBS)
+tests_lib_lifetime_SOURCES = tests/lib/lifetime.c tests/lib/visitor.h
+tests_lib_lifetime_LDADD = $(LIB_TEST_LIBS)
+tests_lib_origin_SOURCES = tests/lib/origin.c tests/lib/visitor.h
+tests_lib_origin_LDADD = $(LIB_TEST_LIBS)
+tests_lib_outage_SOURCES = tests/lib/outage.c tests/lib/visitor.h
+tests_lib_outage_LDADD = $(LIB_TEST_LIBS)
+tests_lib_session_SOURCES = tests/lib/session.c tests/lib/visitor.h
+tests_lib_session_LDADD = $(LIB_TEST_LIBS)
+tests_lib_signer_SOURCES = tests/lib/signer.c tests/lib/visitor.h
+tests_lib_signer_LDADD = $(LIB_TEST_LIBS)
+tests_lib_threads_SOURCES = tests/lib/threads.c tests/lib/visitor.h
+tests_lib_threads_LDADD = $(LIB_TEST_LIBS)
+
+# Our side of the conversation in itsdangerous.sh.
+tests_lib_token_SOURCES = tests/lib/token.c
+tests_lib_token_LDADD = $(LIB_TEST_LIBS)
+
+lib_scripts = tests/lib/interface.sh tests/lib/itsdangerous.sh
+TESTS += $(lib_scripts)
+dist_check_SCRIPTS += $(lib_scripts)
+EXTRA_DIST += tests/lib/tokens.py
