@@ -19,6 +19,7 @@ lib_libsesame_fcgi_la_SOURCES = \
 	lib/serve_fcgi.h \
 	lib/serve_log.c \
 	lib/serve_log.h \
+	lib/serve_rota.c \
 	lib/serve_worker.c \
 	lib/watchdog.c \
 	lib/watchdog.h

@@ -107,8 +107,10 @@ static void serve_watch(struct serve *serve, const sigset_t *signals)
 	bool stop = false;
 
 	while (!stop) {
-		bool busy = watchdog_look(w, watchdog_clock(), INT64_MAX);
+		int64_t now = watchdog_clock();
+		bool busy = watchdog_look(w, now, INT64_MAX);
 
+		serve_rota_tick(serve, now);
 		stop = serve_wait(signals, !busy && watchdog_may_sleep(w) ? -1 : WATCHDOG_TICK);
 		atomic_store(&w->asleep, false);
 	}
@@ -123,6 +125,7 @@ static bool serve_stop(struct serve *serve, const sigset_t *signals)
 	/* In this order: who sees the stop finds the time until which the queue is emptied. */
 	atomic_store(&serve->drain_until, now + SERVE_DRAIN);
 	atomic_store(&serve->stopping, true);
+	serve_rota_end(serve);
 	while (watchdog_present(&serve->watchdog) > 0) {
 		watchdog_interrupt(&serve->watchdog);
 		if (serve_wait(signals, SERVE_STOP_TICK)) {

@@ -30,7 +30,21 @@
 #define SERVE_EXIT_SYSTEM 71
 #define SERVE_EXIT_SETTINGS 78
 
+#define SERVE_FEW 2     /* threads that take part in any case; one slow request does not stop the program */
+#define SERVE_CROWDED 4 /* ticks */
+#define SERVE_LULL 1000 /* milliseconds */
+
 struct serve_worker;
+
+struct serve_rota {
+	_Atomic int wanted; /* workers 0 … wanted - 1 take part */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	/* The watchdog's own notes. */
+	int extra;
+	int crowded;
+	int64_t lowered;
+};
 
 struct serve {
 	struct sess_manager *manager;
@@ -40,6 +54,7 @@ struct serve {
 	struct watchdog watchdog;
 	struct serve_worker *workers;
 	int workers_number;
+	struct serve_rota rota;
 	_Atomic bool stopping;
 	_Atomic int64_t drain_until;
 	_Atomic bool lookout;
@@ -51,6 +66,24 @@ int serve_worker_start(struct serve *serve);
 
 /* Waits for all threads, which must be leaving, and frees them. */
 void serve_worker_join(struct serve *serve);
+
+/* Sets the rota to its beginning, for serve->workers_number threads. */
+void serve_rota_init(struct serve *serve);
+
+/* For workers: rests while worker number i is not needed and the process goes on. */
+void serve_rota_rest(struct serve *serve, int i);
+
+/* True if worker number i takes part. */
+bool serve_rota_has(const struct serve *serve, int i);
+
+/* For workers: one more is needed, at once. */
+void serve_rota_call(struct serve *serve);
+
+/* For the watchdog, after each look: sets how many take part. */
+void serve_rota_tick(struct serve *serve, int64_t now);
+
+/* All wake up, because the process stops. */
+void serve_rota_end(struct serve *serve);
 
 /* Serves the one request of a CGI program from environ and the standard streams. Returns the exit status. */
 int serve_cgi(const struct http_route *routes);

@@ -13,6 +13,7 @@
 
 struct serve_worker {
 	struct serve *serve;
+	int number;
 	struct watchdog_slot *slot;
 	struct serve_fcgi *fcgi;
 	bool last; /* the connection is closed after this request, others wait */
@@ -51,7 +52,7 @@ static int serve_worker_park_once(struct serve_worker *k, int descriptor)
 	struct serve *serve = k->serve;
 	struct pollfd ready[2] = { { .fd = descriptor, .events = POLLIN }, { .fd = SERVE_LISTENER, .events = POLLIN } };
 	bool vacant = false;
-	bool lookout = !watchdog_any_free(&serve->watchdog) && atomic_compare_exchange_strong(&serve->lookout, &vacant, true);
+	bool lookout = !watchdog_any(&serve->watchdog, WATCHDOG_FREE) && atomic_compare_exchange_strong(&serve->lookout, &vacant, true);
 	int found = poll(ready, lookout ? 2 : 1, atomic_load(&serve->stopping) ? 0 : SERVE_SLICE);
 
 	if (lookout)
@@ -71,6 +72,8 @@ static bool serve_worker_park(struct serve_worker *k, int descriptor)
 	int found;
 
 	watchdog_move(k->slot, WATCHDOG_PARKED);
+	if (!watchdog_any(&k->serve->watchdog, WATCHDOG_FREE) && watchdog_any(&k->serve->watchdog, WATCHDOG_RESTING))
+		serve_rota_call(k->serve);
 	do {
 		found = serve_worker_park_once(k, descriptor);
 	} while (found == 0 && watchdog_clock() < until);
@@ -109,6 +112,14 @@ static bool serve_worker_goes_on(struct serve_worker *k)
 	if (!atomic_load(&k->serve->stopping))
 		return true;
 	return watchdog_clock() < atomic_load(&k->serve->drain_until) && poll(&ready, 1, 0) > 0;
+}
+
+/* Rests until it is needed. */
+static void serve_worker_rest(struct serve_worker *k)
+{
+	watchdog_move(k->slot, WATCHDOG_RESTING);
+	serve_rota_rest(k->serve, k->number);
+	watchdog_move(k->slot, WATCHDOG_FREE);
 }
 
 /* The listening socket cannot be used any more: the process ends. */
@@ -160,8 +171,13 @@ static void *serve_worker_main(void *context)
 	sigaddset(&interrupt, WATCHDOG_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
 	while (serve_worker_goes_on(k)) {
-		int descriptor = accept4(SERVE_LISTENER, NULL, NULL, SOCK_CLOEXEC);
+		int descriptor;
 
+		if (!serve_rota_has(k->serve, k->number) && !atomic_load(&k->serve->stopping)) {
+			serve_worker_rest(k);
+			continue;
+		}
+		descriptor = accept4(SERVE_LISTENER, NULL, NULL, SOCK_CLOEXEC);
 		if (descriptor >= 0)
 			serve_worker_connection(k, descriptor);
 		else
@@ -176,6 +192,7 @@ static bool serve_worker_start_one(struct serve *serve, int i)
 	struct serve_worker *k = &serve->workers[i];
 
 	k->serve = serve;
+	k->number = i;
 	k->slot = &serve->watchdog.slots[i];
 	k->fcgi = serve_fcgi_new();
 	if (!k->fcgi)
@@ -201,6 +218,7 @@ int serve_worker_start(struct serve *serve)
 		return 0;
 	memset(serve->watchdog.slots, 0, (size_t)wanted * sizeof(struct watchdog_slot));
 	serve->watchdog.slots_number = wanted;
+	serve_rota_init(serve);
 	while (started < wanted && serve_worker_start_one(serve, started))
 		started++;
 	serve->workers_number = started;

@@ -66,10 +66,10 @@ bool watchdog_may_sleep(struct watchdog *w)
 	return true;
 }
 
-bool watchdog_any_free(const struct watchdog *w)
+bool watchdog_any(const struct watchdog *w, enum watchdog_phase phase)
 {
 	for (int i = 0; i < w->slots_number; i++)
-		if (watchdog_phase_of(atomic_load(&w->slots[i].state)) == WATCHDOG_FREE)
+		if (watchdog_phase_of(atomic_load(&w->slots[i].state)) == phase)
 			return true;
 	return false;
 }
@@ -112,24 +112,33 @@ static void watchdog_end(struct watchdog_slot *slot, uint64_t state)
 	slot->reported = true;
 }
 
+/* Looks at one request that is under way; true if it has been for a tick or longer. */
+static bool watchdog_look_at(struct watchdog *w, struct watchdog_slot *slot, uint64_t state, int64_t now, int64_t latest)
+{
+	if (slot->noted != state >> 3) {
+		slot->noted = state >> 3;
+		slot->since = now;
+		slot->reported = false;
+	}
+	if (now - slot->since >= w->timeout || now >= latest)
+		watchdog_end(slot, state);
+	return now > slot->since;
+}
+
 bool watchdog_look(struct watchdog *w, int64_t now, int64_t latest)
 {
 	bool any = false;
 
+	w->slow = 0;
+	w->parked = 0;
 	for (int i = 0; i < w->slots_number; i++) {
-		struct watchdog_slot *slot = &w->slots[i];
-		uint64_t state = atomic_load(&slot->state);
+		uint64_t state = atomic_load(&w->slots[i].state);
 
+		w->parked += watchdog_phase_of(state) == WATCHDOG_PARKED;
 		if (!watchdog_under_way(state))
 			continue;
 		any = true;
-		if (slot->noted != state >> 3) {
-			slot->noted = state >> 3;
-			slot->since = now;
-			slot->reported = false;
-		}
-		if (now - slot->since >= w->timeout || now >= latest)
-			watchdog_end(slot, state);
+		w->slow += watchdog_look_at(w, &w->slots[i], state, now, latest);
 	}
 	return any;
 }

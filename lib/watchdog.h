@@ -28,6 +28,7 @@
 
 enum watchdog_phase {
 	WATCHDOG_GONE,      /* no thread, or it has left */
+	WATCHDOG_RESTING,   /* not needed (serve_rota.c) */
 	WATCHDOG_FREE,      /* waits for a connection */
 	WATCHDOG_PARKED,    /* waits for the next request on a kept connection */
 	WATCHDOG_RECEIVING, /* libfcgi reads the parameters, and may close the descriptor */
@@ -51,10 +52,13 @@ struct watchdog {
 	int64_t timeout; /* of one request, milliseconds */
 	pthread_t thread;
 	_Atomic bool asleep;
+	/* As of the last look: requests that have been under way for a tick or longer, and kept connections. */
+	int slow;
+	int parked;
 };
 
 #define WATCHDOG_SIGNAL SIGURG /* ignored by default, and nobody else sends it */
-#define WATCHDOG_TICK 100      /* milliseconds */
+#define WATCHDOG_TICK 5        /* milliseconds */
 
 /* Milliseconds of the monotonic clock. */
 int64_t watchdog_clock(void);
@@ -65,8 +69,8 @@ void watchdog_receive(struct watchdog *w, struct watchdog_slot *slot, int descri
 /* For workers: changes the phase, waiting while the slot is held. phase is any but WATCHDOG_RECEIVING and WATCHDOG_HELD. */
 void watchdog_move(struct watchdog_slot *slot, enum watchdog_phase phase);
 
-/* True if a thread waits for new connections. */
-bool watchdog_any_free(const struct watchdog *w);
+/* True if a thread is in phase: WATCHDOG_FREE, one waits for new connections. */
+bool watchdog_any(const struct watchdog *w, enum watchdog_phase phase);
 
 /* The number of threads that have not left. */
 int watchdog_present(const struct watchdog *w);

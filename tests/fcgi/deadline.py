@@ -112,4 +112,15 @@ with Program([LOOP_TEST], THREADS=2, REQUEST_TIMEOUT=DEADLINE) as p:
     tap.same(bad, [], 'ending an overdue request never hits another one')
     tap.ok(wait_until(lambda: p.descriptors() <= 12), 'and no descriptor is left behind', p.descriptors())
     tap.ok('cut at its deadline' in p.logged(), 'the log says so')
+
+with Program([LOOP_TEST], THREADS=8) as p:
+    p.ask(path='/counted')
+    slow = [p.connect() for _ in range(7)]
+    for c in slow:
+        c.send(request(path='/slow', QUERY_STRING='1000'))
+    start = time.monotonic()
+    tap.same(p.ask(path='/counted').status, 200, 'beside seven slow requests an eighth thread serves')
+    tap.ok(time.monotonic() - start < 0.5, 'at once', time.monotonic() - start)
+    tap.same([c.answer().text for c in slow], ['slept\n'] * 7, 'and the slow ones are answered')
+    tap.ok(time.monotonic() - start < 1.8, 'all at the same time', time.monotonic() - start)
 tap.done()

@@ -65,7 +65,10 @@ with Program([SESSION_TEST], THREADS=8) as p:
     time.sleep(0.5)
     before, at = p.processor_time(), switches(p)
     time.sleep(3)
-    tap.ok(switches(p) - at <= 9, 'an idle program does not wake up', switches(p) - at)
+    if 'thread' in os.environ.get('SESAME_SANITIZERS', ''):
+        tap.skip('an idle program does not wake up', 'a build without the thread sanitizer, which does')
+    else:
+        tap.ok(switches(p) - at <= 9, 'an idle program does not wake up', switches(p) - at)
     tap.ok(p.processor_time() - before <= 0.02, 'and takes no processor time')
 
 with Program([LOOP_TEST], THREADS=2) as p:
