@@ -21,11 +21,23 @@ struct cookie_scan cookie_scan(char *const *envp, const char *name)
 	return (struct cookie_scan){ envp, NULL, name, strlen(name) };
 }
 
+/* Octet by octet: of a request's thirty variables most differ in the first, and a call for each would cost more than it finds. */
+static bool is_cookie_variable(const char *variable)
+{
+	const char *expected = variable_name;
+
+	while (*expected && *variable == *expected) {
+		variable++;
+		expected++;
+	}
+	return *expected == '\0';
+}
+
 /* Goes on to the next header; false when there is none. */
 static bool next_header(struct cookie_scan *scan)
 {
 	for (; *scan->variable; scan->variable++)
-		if (strncmp(*scan->variable, variable_name, sizeof(variable_name) - 1) == 0) {
+		if (is_cookie_variable(*scan->variable)) {
 			scan->at = *scan->variable++ + sizeof(variable_name) - 1;
 			return true;
 		}

@@ -184,13 +184,22 @@ void crypto_digest(enum crypto_hash hash, const void *data, size_t size, uint8_t
 
 /* ---- comparing and forgetting --------------------------------------------------------------------------------------- */
 
+/* The barrier hides from the compiler what was found so far, so that it cannot leave the loop early. */
 bool crypto_equal(const void *a, const void *b, size_t size)
 {
-	const volatile uint8_t *left = a, *right = b;
-	unsigned differ = 0;
+	const uint8_t *left = a, *right = b;
+	uint64_t differ = 0, l, r;
 
-	for (size_t i = 0; i < size; i++)
-		differ |= (unsigned)(left[i] ^ right[i]);
+	for (; size >= sizeof(l); size -= sizeof(l), left += sizeof(l), right += sizeof(r)) {
+		memcpy(&l, left, sizeof(l));
+		memcpy(&r, right, sizeof(r));
+		differ |= l ^ r;
+		__asm__ volatile("" : "+r"(differ));
+	}
+	for (; size > 0; size--) {
+		differ |= (uint64_t)(*left++ ^ *right++);
+		__asm__ volatile("" : "+r"(differ));
+	}
 	return differ == 0;
 }
 
@@ -253,14 +262,21 @@ size_t crypto_base64(const uint8_t *data, size_t size, char *text)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	char *out = text;
-	unsigned bits = 0, held = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < size; i++) {
-		bits = bits << 8 | data[i];
-		for (held += 8; held >= 6; held -= 6)
-			*out++ = alphabet[bits >> (held - 6) & 63];
+	for (; i + 3 <= size; i += 3) {
+		*out++ = alphabet[data[i] >> 2];
+		*out++ = alphabet[(data[i] << 4 | data[i + 1] >> 4) & 63];
+		*out++ = alphabet[(data[i + 1] << 2 | data[i + 2] >> 6) & 63];
+		*out++ = alphabet[data[i + 2] & 63];
 	}
-	if (held > 0)
-		*out++ = alphabet[bits << (6 - held) & 63];
+	if (i < size) {
+		uint8_t second = i + 1 < size ? data[i + 1] : 0;
+
+		*out++ = alphabet[data[i] >> 2];
+		*out++ = alphabet[(data[i] << 4 | second >> 4) & 63];
+		if (i + 1 < size)
+			*out++ = alphabet[second << 2 & 63];
+	}
 	return (size_t)(out - text);
 }
