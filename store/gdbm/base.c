@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,7 +16,6 @@
 
 #include "store/gdbm/control.h"
 #include "store/gdbm/files.h"
-#include "store/gdbm/hook.h"
 #include "store/store.h"
 
 #define READ_CACHE 4     /* buckets of 4 KiB that a reading handle keeps: memory, times 64 shards */
@@ -37,7 +37,9 @@ struct base {
 
 struct base_merge {
 	struct base *base;
-	GDBM_FILE file;
+	GDBM_FILE file; /* on fd */
+	int fd;         /* in memory */
+	int out;        /* the file on the disk, when it is written */
 	unsigned shard;
 };
 
@@ -87,25 +89,6 @@ void base_after_fork(struct base *base)
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
-
-/*
- * GDBM extends a file up to the next block that its header names, writing zeros all the way: a damaged header fills the disk. So the header
- * is looked at before GDBM may write.
- */
-static bool header_sound(int fd)
-{
-	struct {
-		int32_t magic, block_size;
-		int64_t directory;
-		int32_t directory_size, directory_bits, bucket_size, bucket_elements;
-		int64_t next_block;
-	} header;
-	struct stat st;
-
-	if (fstat(fd, &st) != 0 || pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
-		return false;
-	return header.block_size == BLOCK && header.next_block > 0 && header.next_block <= st.st_size + SLACK;
-}
 
 static int status_of(gdbm_error error)
 {
@@ -300,11 +283,32 @@ int base_set_aside(struct base *base, unsigned shard)
 
 /* ---- merging ------------------------------------------------------------------------------------------------------- */
 
+/* GDBM's header, as far as it is ours to look at. */
+struct head {
+	int32_t magic, block_size;
+	int64_t directory;
+	int32_t directory_size, directory_bits, bucket_size, bucket_elements;
+	int64_t next_block; /* where the file will grow */
+};
+
+/*
+ * GDBM extends a file up to the next block that its header names, writing zeros all the way: a damaged header fills the disk. So the header
+ * is looked at before GDBM may write.
+ */
+static bool head_sound(int fd, struct head *ret)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && pread(fd, ret, sizeof(*ret), 0) == (ssize_t)sizeof(*ret) && ret->block_size == BLOCK &&
+	       ret->next_block > 0 && ret->next_block <= st.st_size + SLACK;
+}
+
 /* What the new file begins with: the old one's octets. *size is 0 when there is none. */
 static int copy_old(struct base *base, unsigned shard, int to, uint64_t *size)
 {
 	char name[32];
 	struct stat st;
+	struct head head;
 	int from, status = STORE_OK;
 
 	file_name(shard, "", name);
@@ -314,7 +318,7 @@ static int copy_old(struct base *base, unsigned shard, int to, uint64_t *size)
 		return errno == ENOENT ? STORE_OK : STORE_UNAVAILABLE;
 	if (fstat(from, &st) != 0)
 		status = STORE_UNAVAILABLE;
-	else if (!header_sound(from))
+	else if (!head_sound(from, &head))
 		status = STORE_DAMAGED;
 	else if (files_copy(from, to, (uint64_t)st.st_size) != 0)
 		status = STORE_UNAVAILABLE;
@@ -324,40 +328,68 @@ static int copy_old(struct base *base, unsigned shard, int to, uint64_t *size)
 	return status;
 }
 
-/* Takes over fd. GDBM maps the file anew each time that it grows, so it is made long enough before. */
-static int open_writer(int fd, const char *name, uint64_t size, size_t growth, GDBM_FILE *ret)
+/* An empty GDBM file, to be opened as if it had been copied. */
+static int make_empty(int fd, const char *name, uint64_t *size)
 {
-	if (size > 0 && ftruncate(fd, (off_t)(size + growth)) != 0) {
-		close(fd);
+	GDBM_FILE file;
+	struct stat st;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), status;
+
+	if (own < 0)
 		return STORE_UNAVAILABLE;
-	}
-	return open_file(fd, name, size > 0 ? GDBM_WRITER : GDBM_NEWDB, MERGE_CACHE, ret);
+	status = open_file(own, name, GDBM_NEWDB | GDBM_NOMMAP, READ_CACHE, &file);
+	if (status != STORE_OK)
+		return status;
+	if (gdbm_close(file) != 0 || fstat(fd, &st) != 0)
+		return STORE_UNAVAILABLE;
+	*size = (uint64_t)st.st_size;
+	return STORE_OK;
 }
 
+/*
+ * GDBM maps the file anew each time that it grows, which costs more than the stores; so it is made long enough before it is mapped, but after it is
+ * opened: a file that is longer than its header says would be taken for one that was cut off at work.
+ */
+static int open_writer(struct base_merge *merge, const char *name, uint64_t size, size_t growth)
+{
+	int status = size > 0 ? STORE_OK : make_empty(merge->fd, name, &size), own, mapped = 1;
+
+	if (status != STORE_OK)
+		return status;
+	own = lseek(merge->fd, 0, SEEK_SET) == 0 ? fcntl(merge->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (own < 0)
+		return STORE_UNAVAILABLE;
+	status = open_file(own, name, GDBM_WRITER | GDBM_NOMMAP, MERGE_CACHE, &merge->file);
+	if (status != STORE_OK)
+		return status;
+	if (gdbm_needs_recovery(merge->file))
+		return STORE_DAMAGED;
+	if (ftruncate(merge->fd, (off_t)(size + growth)) != 0)
+		return STORE_UNAVAILABLE;
+	return gdbm_setopt(merge->file, GDBM_SETMMAP, &mapped, sizeof(mapped)) == 0 ? STORE_OK : STORE_UNAVAILABLE;
+}
+
+/* Worked on in memory: GDBM's many small writes and its syncs cost next to nothing there, and the disk sees one file written from end to end. */
 int base_merge_begin(struct base *base, unsigned shard, bool empty, size_t growth, struct base_merge **ret)
 {
 	struct base_merge *merge = calloc(1, sizeof(*merge));
 	uint64_t size = 0;
 	char name[32];
-	int fd, status = STORE_OK;
+	int status = STORE_OK;
 
 	if (!merge)
 		return STORE_NO_MEMORY;
-	file_name(shard, ".new", name);
-	(void)unlinkat(base->folder, name, 0);
-	fd = files_open(base->folder, name, O_RDWR | O_CREAT | O_EXCL);
-	if (fd < 0) {
-		free(merge);
-		return STORE_UNAVAILABLE;
-	}
 	merge->base = base;
 	merge->shard = shard;
-	if (!empty)
-		status = copy_old(base, shard, fd, &size);
+	merge->out = -1;
+	file_name(shard, ".new", name);
+	merge->fd = memfd_create(name, MFD_CLOEXEC);
+	if (merge->fd < 0)
+		status = STORE_UNAVAILABLE;
+	if (status == STORE_OK && !empty)
+		status = copy_old(base, shard, merge->fd, &size);
 	if (status == STORE_OK)
-		status = open_writer(fd, name, size, growth, &merge->file);
-	else
-		close(fd);
+		status = open_writer(merge, name, size, growth);
 	if (status != STORE_OK) {
 		base_merge_abandon(merge);
 		return status;
@@ -388,56 +420,84 @@ int base_merge_drop(struct base_merge *merge, const struct store_key *key)
 	return status == STORE_ABSENT ? STORE_OK : status;
 }
 
-/* Cuts off what was made in advance and not needed. */
-static int trim(int folder, const char *name)
+/* Without what was made in advance and not needed. */
+static int write_out(struct base_merge *merge, const char *name)
 {
-	int64_t next_block = 0;
-	int fd = files_open(folder, name, O_RDWR), status = STORE_UNAVAILABLE;
+	struct head head;
 	struct stat st;
+	int status = STORE_UNAVAILABLE;
 
-	if (fd < 0)
-		return status;
-	if (pread(fd, &next_block, sizeof(next_block), 32) == (ssize_t)sizeof(next_block) && next_block > 0 && fstat(fd, &st) == 0 &&
-	    (next_block >= st.st_size || ftruncate(fd, (off_t)next_block) == 0) && fdatasync(fd) == 0)
+	if (!head_sound(merge->fd, &head) || fstat(merge->fd, &st) != 0)
+		return STORE_DAMAGED;
+	(void)unlinkat(merge->base->folder, name, 0);
+	merge->out = files_open(merge->base->folder, name, O_RDWR | O_CREAT | O_EXCL);
+	if (merge->out >= 0 &&
+	    files_copy(merge->fd, merge->out, (uint64_t)(head.next_block < st.st_size ? head.next_block : st.st_size)) == 0)
 		status = STORE_OK;
-	STORE_HOOK("base synced", name, 0);
-	close(fd);
+	if (status == STORE_OK)
+		(void)sync_file_range(merge->out, 0, 0, SYNC_FILE_RANGE_WRITE); /* only a beginning: base_merge_end waits for the end */
 	return status;
 }
 
-int base_merge_end(struct base_merge *merge)
+int base_merge_write(struct base_merge *merge)
 {
-	struct base *base = merge->base;
-	char name[32], new_name[32];
+	char name[32];
 	int status = STORE_OK;
 
-	file_name(merge->shard, "", name);
-	file_name(merge->shard, ".new", new_name);
 	if (gdbm_close(merge->file) != 0)
 		status = STORE_UNAVAILABLE;
 	merge->file = NULL;
+	file_name(merge->shard, ".new", name);
 	if (status == STORE_OK)
-		status = trim(base->folder, new_name);
-	if (status == STORE_OK && renameat(base->folder, new_name, base->folder, name) != 0)
-		status = STORE_UNAVAILABLE;
-	if (status == STORE_OK && files_sync_folder(base->folder) != 0)
-		status = STORE_UNAVAILABLE;
-	if (status == STORE_OK)
-		free(merge);
-	else
-		base_merge_abandon(merge);
+		status = write_out(merge, name);
+	close(merge->fd);
+	merge->fd = -1;
 	return status;
 }
 
+static int put_in_place(const struct base_merge *merge)
+{
+	char name[32], new_name[32];
+
+	file_name(merge->shard, "", name);
+	file_name(merge->shard, ".new", new_name);
+	return renameat(merge->base->folder, new_name, merge->base->folder, name) == 0 ? STORE_OK : STORE_UNAVAILABLE;
+}
+
+int base_merge_end(struct base_merge **merges, unsigned count)
+{
+	int status = STORE_OK, error;
+
+	for (unsigned i = 0; i < count && status == STORE_OK; i++)
+		status = fdatasync(merges[i]->out) == 0 ? STORE_OK : STORE_UNAVAILABLE;
+	for (unsigned i = 0; i < count && status == STORE_OK; i++)
+		status = put_in_place(merges[i]);
+	if (status == STORE_OK && count > 0 && files_sync_folder(merges[0]->base->folder) != 0)
+		status = STORE_UNAVAILABLE;
+	error = errno;
+	for (unsigned i = 0; i < count; i++)
+		base_merge_abandon(merges[i]);
+	errno = error;
+	return status;
+}
+
+/* After a rename there is no such file any more. */
 void base_merge_abandon(struct base_merge *merge)
 {
 	char name[32];
+	int error = errno;
 
 	if (!merge)
 		return;
 	if (merge->file)
 		gdbm_close(merge->file);
-	file_name(merge->shard, ".new", name);
-	(void)unlinkat(merge->base->folder, name, 0);
+	if (merge->fd >= 0)
+		close(merge->fd);
+	if (merge->out >= 0) {
+		close(merge->out);
+		file_name(merge->shard, ".new", name);
+		(void)unlinkat(merge->base->folder, name, 0);
+	}
 	free(merge);
+	errno = error;
 }

@@ -42,7 +42,7 @@ uint64_t base_shard_size(struct base *base, unsigned shard);
 
 /* ---- merging ------------------------------------------------------------------------------------------------------- */
 
-struct base_merge; /* a new file for one shard, not yet in place; belongs to one thread */
+struct base_merge; /* a new file for one shard, in memory until it is whole; belongs to one thread */
 
 /*
  * Begins a new file for a shard: as a copy of the present one with room for growth more octets, or empty (the caller then puts what is to live
@@ -54,8 +54,14 @@ int base_merge_begin(struct base *base, unsigned shard, bool empty, size_t growt
 int base_merge_put(struct base_merge *merge, const struct store_key *key, const uint8_t *record);
 int base_merge_drop(struct base_merge *merge, const struct store_key *key);
 
-/* Syncs the new file and puts it in place of the old one, lastingly. In any case merge is gone afterwards. STORE_OK or why not. */
-int base_merge_end(struct base_merge *merge);
+/* Writes the new file beside the old one, without waiting for the disk. STORE_OK or why not. */
+int base_merge_write(struct base_merge *merge);
+
+/*
+ * Puts count written files in place of the old ones, lastingly: all are synced, then renamed, then the folder is synced. Afterwards none of the
+ * merges is there any more. STORE_OK or UNAVAILABLE with errno; then some of the files may be in place, which does no harm.
+ */
+int base_merge_end(struct base_merge **merges, unsigned count);
 
 /* Throws the new file away. NULL does nothing. */
 void base_merge_abandon(struct base_merge *merge);

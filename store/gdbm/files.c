@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "store/store.h"
@@ -184,12 +185,25 @@ int files_write(int fd, const void *octets, size_t size, uint64_t offset)
 	return 0;
 }
 
+/* Between two file systems, or to and from memory, the kernel has another call for it. */
+static ssize_t copy_some(int from, off_t *at, int to, size_t size)
+{
+	off_t out = *at;
+	ssize_t n = copy_file_range(from, at, to, &out, size, 0);
+
+	if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP))
+		return n;
+	if (lseek(to, out, SEEK_SET) != out)
+		return -1;
+	return sendfile(to, from, at, size);
+}
+
 int files_copy(int from, int to, uint64_t size)
 {
-	off_t in = 0, out = 0;
+	off_t at = 0;
 
 	while (size > 0) {
-		ssize_t n = copy_file_range(from, &in, to, &out, size < SSIZE_MAX ? (size_t)size : SSIZE_MAX, 0);
+		ssize_t n = copy_some(from, &at, to, size < SSIZE_MAX ? (size_t)size : SSIZE_MAX);
 
 		if (n < 0 && errno == EINTR)
 			continue;

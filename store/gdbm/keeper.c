@@ -48,11 +48,10 @@ static void sweep_one(const struct keeper *keeper, int64_t now)
 }
 
 /* An error here is nobody's answer: the next tick tries again, and what was not merged or synced is still in the journal. */
-static void work(const struct keeper *keeper)
+void keeper_round(const struct keeper *keeper, int64_t now)
 {
 	struct journal *journal = keeper->merge.journal;
 	uint64_t segments = atomic_load(&journal->control->segments);
-	int64_t now = time(NULL);
 
 	if (!keeper->syncs)
 		(void)journal_log(journal);
@@ -77,7 +76,7 @@ static void *run(void *argument)
 		if (keeper->stop)
 			break;
 		pthread_mutex_unlock(&keeper->lock);
-		work(keeper);
+		keeper_round(keeper, time(NULL));
 		pthread_mutex_lock(&keeper->lock);
 	}
 	pthread_mutex_unlock(&keeper->lock);

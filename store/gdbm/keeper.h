@@ -32,6 +32,9 @@ void keeper_start(struct keeper *keeper);
 /* There is something to merge: do not wait for the next tick. */
 void keeper_wake(struct keeper *keeper);
 
+/* What the thread does at each tick, with the time given: syncs, merges, looks through one shard whose time has come. */
+void keeper_round(const struct keeper *keeper, int64_t now);
+
 /* Ends the thread, if it runs, and waits for it. */
 void keeper_stop(struct keeper *keeper);
 

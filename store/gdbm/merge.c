@@ -14,6 +14,8 @@
 #include "store/store.h"
 
 #define RECORD_SPACE 256u     /* octets that one more record makes a GDBM file grow, generously */
+#define WASTE 5u              /* halves: a file of this many times its records' octets is written anew; a fresh one has three or so */
+#define BATCH 8u              /* shards whose new files are put in place together */
 #define SWEEP_PAUSE 60        /* seconds at least between two looks through one shard */
 #define DEADLINES_MAX 4096u   /* sampled in one look */
 
@@ -116,7 +118,7 @@ static int begin_anew(const struct merge *merge, unsigned shard, int64_t now, st
 {
 	struct survivors survivors = { .now = now, .status = STORE_OK };
 	uint64_t damaged = 0;
-	int status = base_merge_begin(merge->base, shard, true, 0, &survivors.to);
+	int status = base_merge_begin(merge->base, shard, true, base_shard_size(merge->base, shard), &survivors.to);
 
 	if (status != STORE_OK)
 		return status;
@@ -185,19 +187,50 @@ static void note_sweep(const struct merge *merge, unsigned shard, int64_t now, i
 		atomic_store(due, next);
 }
 
-static int publish(const struct merge *merge, unsigned shard, struct base_merge *to)
-{
-	int status = base_merge_end(to);
+/* New files that are put in place together: so that a merge waits for the disk a few times and not for each shard, and needs room for a few. */
+struct batch {
+	const struct merge *merge;
+	struct base_merge *files[BATCH];
+	unsigned shards[BATCH];
+	unsigned count;
+};
 
-	if (status == STORE_OK) {
-		atomic_fetch_add(&merge->journal->control->generations[shard], 1);
-		STORE_HOOK("control generation", &merge->journal->control->generations[shard], sizeof(uint64_t));
+static int batch_publish(struct batch *batch)
+{
+	int status = base_merge_end(batch->files, batch->count);
+
+	for (unsigned i = 0; i < batch->count && status == STORE_OK; i++) {
+		atomic_fetch_add(&batch->merge->journal->control->generations[batch->shards[i]], 1);
+		STORE_HOOK("control generation", &batch->merge->journal->control->generations[batch->shards[i]], sizeof(uint64_t));
 	}
+	batch->count = 0;
 	return status;
 }
 
-static int merge_shard(const struct merge *merge, const struct source *begun, int64_t now, bool anew)
+static void batch_abandon(struct batch *batch)
 {
+	for (unsigned i = 0; i < batch->count; i++)
+		base_merge_abandon(batch->files[i]);
+	batch->count = 0;
+}
+
+/* Takes over file, whatever the answer. */
+static int batch_add(struct batch *batch, unsigned shard, struct base_merge *file)
+{
+	int status = base_merge_write(file);
+
+	if (status != STORE_OK) {
+		base_merge_abandon(file);
+		return status;
+	}
+	batch->files[batch->count] = file;
+	batch->shards[batch->count++] = shard;
+	return batch->count < BATCH ? STORE_OK : batch_publish(batch);
+}
+
+static int merge_shard(struct batch *batch, const struct source *begun, int64_t now, bool anew)
+{
+	const struct merge *merge = batch->merge;
 	struct source source = *begun;
 	struct base_merge *to;
 	int64_t earliest = INT64_MAX;
@@ -219,25 +252,28 @@ static int merge_shard(const struct merge *merge, const struct source *begun, in
 		return status;
 	}
 	note_sweep(merge, source.shard, now, earliest);
-	return publish(merge, source.shard, to);
+	return batch_add(batch, source.shard, to);
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------------------- */
 
 static int merge_shards(const struct merge *merge, uint32_t first, uint32_t last, int64_t now)
 {
-	for (unsigned shard = 0; shard < CONTROL_SHARDS; shard++) {
+	struct batch batch = { .merge = merge };
+	int status = STORE_OK;
+
+	for (unsigned shard = 0; shard < CONTROL_SHARDS && status == STORE_OK; shard++) {
 		struct source source;
-		int status;
 
 		source_begin(&source, merge, first, last, shard);
-		status = merge_shard(merge, &source, now, false);
+		status = merge_shard(&batch, &source, now, false);
 		if (status == STORE_DAMAGED)
-			status = merge_shard(merge, &source, now, true);
-		if (status != STORE_OK)
-			return status;
+			status = merge_shard(&batch, &source, now, true);
 	}
-	return STORE_OK;
+	if (status == STORE_OK)
+		return batch_publish(&batch);
+	batch_abandon(&batch);
+	return status;
 }
 
 /*
@@ -349,10 +385,13 @@ static int64_t next_look(struct look *look)
 
 static int rewrite(const struct merge *merge, unsigned shard, int64_t now, uint64_t *dead)
 {
+	struct batch batch = { .merge = merge };
 	struct base_merge *to;
 	int status = begin_anew(merge, shard, now, &to, dead);
 
-	return status == STORE_OK ? publish(merge, shard, to) : status;
+	if (status == STORE_OK)
+		status = batch_add(&batch, shard, to);
+	return status == STORE_OK ? batch_publish(&batch) : status;
 }
 
 static int sweep_locked(const struct merge *merge, unsigned shard, unsigned share, struct look *look, struct store_swept *ret)
@@ -364,7 +403,7 @@ static int sweep_locked(const struct merge *merge, unsigned shard, unsigned shar
 		return status;
 	size = base_shard_size(merge->base, shard);
 	if (damaged > 0 || status == STORE_DAMAGED || (look->dead > 0 && look->dead * share >= look->records) ||
-	    size > 4 * (look->octets + (64u << 10)))
+	    size > WASTE * look->octets / 2 + (64u << 10))
 		status = rewrite(merge, shard, look->now, &ret->removed);
 	if (status == STORE_OK)
 		atomic_store(&merge->journal->control->sweep_due[shard], next_look(look));
