@@ -89,6 +89,31 @@ static void expired_cookie(void)
 	sess_manager_close(m);
 }
 
+static void expired_beside_others(void)
+{
+	struct sess_manager *m = site("timestamped");
+	struct browser old = { "" }, a = { "" }, b = { "" };
+	char header[600];
+
+	page_view(m, &old);
+	site_now = START + IDLE + 1;
+	page_view(m, &a);
+	page_view(m, &b);
+	snprintf(header, sizeof(header), "jp_token=%s; jp_token=%s", old.cookie, a.cookie);
+	visit_header(&v, m, header);
+	tap_ok(sess_state(v.s) == SESS_STATE_LIVE, "a good cookie beside an expired one is taken");
+	visit_end(&v);
+	snprintf(header, sizeof(header), "jp_token=%s; jp_token=x", old.cookie);
+	visit_header(&v, m, header);
+	tap_ok(sess_state(v.s) == SESS_STATE_EXPIRED, "an expired one beside a forged one is expired");
+	visit_end(&v);
+	snprintf(header, sizeof(header), "jp_token=%s; jp_token=%s; jp_token=%s", old.cookie, a.cookie, b.cookie);
+	visit_header(&v, m, header);
+	tap_ok(sess_state(v.s) == SESS_STATE_FORGED, "two good ones are a bad cookie, an expired one beside them or not");
+	visit_end(&v);
+	sess_manager_close(m);
+}
+
 static void absolute(const char *format)
 {
 	struct sess_manager *m = site(format);
@@ -274,6 +299,7 @@ int main(void)
 	idle("timestamped");
 	idle("justpy");
 	expired_cookie();
+	expired_beside_others();
 	absolute("timestamped");
 	absolute("justpy");
 	renewal("timestamped");

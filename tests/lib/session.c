@@ -189,6 +189,11 @@ static void lazy(void)
 	tap_ok(store_calls(m) == 0, "a page that does not use the session asks no store");
 	tap_ok(sess_int(v.s, "visits", 0) == 1 && store_calls(m) == 1, "what is read after the commit is read then");
 	visit_end(&v);
+	visit_by(&v, m, &b);
+	sess_pop(v.s, "message", NULL);
+	visit_commit(&v, &b);
+	visit_end(&v);
+	tap_ok(store_calls(m) == 1, "popping what is not there writes nothing");
 	page_view(m, &b);
 	tap_ok(store_calls(m) == 1, "a page that only counts asks the store once");
 	visit_by(&v, m, &b);
