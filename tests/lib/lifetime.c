@@ -93,7 +93,7 @@ static void expired_beside_others(void)
 {
 	struct sess_manager *m = site("timestamped");
 	struct browser old = { "" }, a = { "" }, b = { "" };
-	char header[600];
+	char header[900];
 
 	page_view(m, &old);
 	site_now = START + IDLE + 1;
