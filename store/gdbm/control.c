@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "store/gdbm/files.h"
@@ -144,7 +147,6 @@ static int fill(int fd, struct control *control, uint32_t first, uint32_t last)
 	control->inode = st.st_ino;
 	atomic_store(&control->segments, (uint64_t)first << 32 | last);
 	atomic_store(&control->retired, first);
-	atomic_store(&control->written, 1); /* what a recovery found may not be on the disk yet */
 	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
 		atomic_store(&control->generations[i], 1);
 		atomic_store(&control->sweep_due[i], 1);
@@ -202,12 +204,10 @@ int control_try(pthread_mutex_t *lock)
 static int clocklock(pthread_mutex_t *lock, const struct timespec *deadline)
 {
 	const struct timespec pause = { .tv_nsec = 100000 };
-	struct timespec now;
 	int error;
 
 	while ((error = pthread_mutex_trylock(lock)) == EBUSY) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec))
+		if (control_past(deadline))
 			return ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
@@ -239,6 +239,27 @@ void control_deadline(unsigned wait_ms, struct timespec *ret)
 		ret->tv_sec++;
 		ret->tv_nsec -= 1000000000;
 	}
+}
+
+bool control_past(const struct timespec *deadline)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
+}
+
+void control_sleep(_Atomic uint32_t *word, uint32_t seen, unsigned wait_ms)
+{
+	const struct timespec wait = { .tv_sec = wait_ms / 1000, .tv_nsec = (long)(wait_ms % 1000) * 1000000 };
+
+	(void)syscall(SYS_futex, word, FUTEX_WAIT, seen, &wait, NULL, 0);
+}
+
+void control_wake(_Atomic uint32_t *word)
+{
+	atomic_fetch_add(word, 1);
+	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 int control_quiesce(struct control *control, unsigned wait_ms)

@@ -9,7 +9,7 @@
  *   segments     first and last journal segment; the last is the active one, those before it are frozen and wait to be merged
  *   generations  one for each shard, raised when a merge has put a new GDBM file in place
  *   retired      segments below this number were merged, and nobody reads them any more
- *   written, synced   tickets of group commit: changes written, changes known to be on the disk
+ *   written, synced   tickets of group commit (SESSION_SYNC=always): given out, and known to be on the disk
  *
  * Order of locks: stripes (the lower number first), then growth. merging and syncing are taken with no other lock held.
  */
@@ -45,6 +45,7 @@ struct control {
 	_Atomic uint32_t retired; /* segments below this number are in use by nobody */
 	_Alignas(64) _Atomic uint64_t written;
 	_Alignas(64) _Atomic uint64_t synced;
+	_Atomic uint32_t sync_turn; /* raised when a sync has ended, well or not: who waits for one sleeps on this word */
 	_Atomic int sync_error; /* errno of the last write to a journal file, if it failed: then no change is accepted until one succeeds */
 	_Alignas(64) _Atomic uint64_t generations[CONTROL_SHARDS];
 	_Atomic int64_t sweep_due[CONTROL_SHARDS]; /* Unix seconds: when an eighth of the shard's GDBM file will be expired; 0: it is empty */
@@ -100,6 +101,15 @@ void control_unlock(pthread_mutex_t *lock);
 
 /* The moment wait_ms from now. */
 void control_deadline(unsigned wait_ms, struct timespec *ret);
+
+/* Sleeps until *word is no longer seen, for wait_ms at most (or a little less: look again). */
+void control_sleep(_Atomic uint32_t *word, uint32_t seen, unsigned wait_ms);
+
+/* Raises *word and wakes all who sleep on it, in any process. */
+void control_wake(_Atomic uint32_t *word);
+
+/* True if deadline has passed. */
+bool control_past(const struct timespec *deadline);
 
 /*
  * Passes every stripe once, so that whoever held one when this was called has let go: nobody still works with words read before. STORE_OK or

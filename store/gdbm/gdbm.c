@@ -293,18 +293,17 @@ static int note_damage(struct gdbm *g, int status)
 /* After a change: it is answered when it is as safe as SESSION_SYNC says. */
 static int settle(struct gdbm *g, int status)
 {
-	uint64_t ticket, segments;
+	uint64_t segments;
 
 	if (status != STORE_OK)
 		return status;
-	ticket = journal_ticket(&g->journal);
 	if (!g->options.brief) {
 		keeper_start(&g->keeper);
 		segments = atomic_load_explicit(&g->control->segments, memory_order_relaxed);
 		if (control_first(segments) < control_last(segments))
 			keeper_wake(&g->keeper);
 	}
-	return g->options.sync == STORE_SYNC_ALWAYS ? journal_sync(&g->journal, ticket) : STORE_OK;
+	return g->options.sync == STORE_SYNC_ALWAYS ? journal_sync(&g->journal, journal_ticket(&g->journal)) : STORE_OK;
 }
 
 /* The journal has no room until something is merged: help, or wait for who is at it. False when the time is up. */
@@ -312,12 +311,10 @@ static bool make_way(struct gdbm *g, const struct timespec *deadline)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
 	struct merge merge = merge_of(g);
-	struct timespec now;
 
 	if (merge_run(&merge, time(NULL), 0) == STORE_BUSY)
 		nanosleep(&pause, NULL);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec < deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec < deadline->tv_nsec);
+	return !control_past(deadline);
 }
 
 /* ---- load ---------------------------------------------------------------------------------------------------------- */
@@ -358,7 +355,7 @@ static int gdbm_load(struct store *store, const struct store_key *key, int64_t n
 	}
 	/* What is answered must be as safe as what was changed: another's change may not be on the disk yet. */
 	if (status == STORE_OK && g->options.sync == STORE_SYNC_ALWAYS)
-		status = journal_sync_all(&g->journal);
+		status = journal_sync(&g->journal, atomic_load(&g->control->written));
 	return status;
 }
 

@@ -12,6 +12,9 @@
 #include "store/gdbm/hook.h"
 #include "store/store.h"
 
+#define SYNC_WAIT_MS 5000u /* a sync can take long on a busy disk; the operation is done, so the wait is generous */
+#define SYNC_NAP_MS 20u
+
 void journal_init(struct journal *journal, int folder, struct control *control, uint64_t seed, size_t segment_size, unsigned wait_ms)
 {
 	journal->folder = folder;
@@ -230,23 +233,41 @@ static int log_live(struct journal *journal, bool sync)
 	return status;
 }
 
+/* The caller has the syncing lock; whoever waits for this sync looks again. */
+static int lead(struct journal *journal, bool sync)
+{
+	int status = log_live(journal, sync), error = errno;
+
+	control_unlock(&journal->control->syncing);
+	control_wake(&journal->control->sync_turn);
+	errno = error;
+	return status;
+}
+
+/*
+ * Whoever gets the lock syncs for all; the others sleep until that has ended, and not on the lock itself, which would let them pass one by one. A
+ * leader that is killed wakes nobody, so no one sleeps for long.
+ */
 int journal_sync(struct journal *journal, uint64_t ticket)
 {
 	struct control *control = journal->control;
 	struct timespec deadline;
-	int status = STORE_OK;
 
-	if (atomic_load(&control->synced) >= ticket)
-		return STORE_OK;
-	/* A sync can take long on a busy disk; the operation is done, so the wait is generous. */
-	control_deadline(journal->wait_ms + 5000, &deadline);
-	status = control_lock(&control->syncing, &deadline);
-	if (status != STORE_OK)
-		return status;
-	if (atomic_load(&control->synced) < ticket)
-		status = log_live(journal, true);
-	control_unlock(&control->syncing);
-	return status;
+	control_deadline(journal->wait_ms + SYNC_WAIT_MS, &deadline);
+	while (atomic_load(&control->synced) < ticket) {
+		uint32_t turn = atomic_load(&control->sync_turn);
+		int status = control_try(&control->syncing);
+
+		if (status == STORE_OK)
+			status = lead(journal, true);
+		else if (status == STORE_BUSY && control_past(&deadline))
+			return STORE_BUSY;
+		else if (status == STORE_BUSY && atomic_load(&control->synced) < ticket)
+			control_sleep(&control->sync_turn, turn, SYNC_NAP_MS);
+		if (status != STORE_OK && status != STORE_BUSY)
+			return status;
+	}
+	return STORE_OK;
 }
 
 int journal_log(struct journal *journal)
@@ -255,12 +276,44 @@ int journal_log(struct journal *journal)
 
 	if (status != STORE_OK)
 		return status;
-	status = log_live(journal, false);
-	control_unlock(&journal->control->syncing);
-	return status;
+	return lead(journal, false);
+}
+
+static bool segment_dirty(struct journal *journal, uint32_t number)
+{
+	struct segment *segment;
+	bool dirty = false;
+
+	if (journal_segment(journal, number, &segment) != STORE_OK)
+		return true; /* then the sync says why */
+	pthread_rwlock_rdlock(&journal->mapping);
+	segment = atomic_load(view_of(journal, number));
+	if (segment && segment->number == number)
+		dirty = atomic_load(&segment->hot->tail) != atomic_load(&segment->hot->synced);
+	pthread_rwlock_unlock(&journal->mapping);
+	return dirty;
+}
+
+bool journal_dirty(struct journal *journal)
+{
+	uint64_t segments = atomic_load(&journal->control->segments);
+
+	for (uint32_t n = control_first(segments); n <= control_last(segments); n++)
+		if (segment_dirty(journal, n))
+			return true;
+	return false;
 }
 
 int journal_sync_all(struct journal *journal)
 {
-	return journal_sync(journal, atomic_load(&journal->control->written));
+	struct timespec deadline;
+	int status;
+
+	if (!journal_dirty(journal))
+		return STORE_OK;
+	control_deadline(journal->wait_ms + SYNC_WAIT_MS, &deadline);
+	status = control_lock(&journal->control->syncing, &deadline);
+	if (status != STORE_OK)
+		return status;
+	return lead(journal, true);
 }

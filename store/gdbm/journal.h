@@ -54,7 +54,7 @@ int journal_append(struct journal *journal, const struct segment_entry *entries,
 /* Freezes the active segment if it was used, so that all that was written can be merged. STORE_OK, BUSY or UNAVAILABLE. */
 int journal_freeze(struct journal *journal);
 
-/* Takes a ticket for what this thread has appended. */
+/* Takes a ticket for what this thread has appended, to wait for with journal_sync. */
 uint64_t journal_ticket(struct journal *journal);
 
 /*
@@ -63,7 +63,10 @@ uint64_t journal_ticket(struct journal *journal);
  */
 int journal_sync(struct journal *journal, uint64_t ticket);
 
-/* As journal_sync, for all that was written so far. */
+/* True if something was appended that is not known to be on the disk. */
+bool journal_dirty(struct journal *journal);
+
+/* As journal_sync, for all that was appended so far, with or without a ticket. */
 int journal_sync_all(struct journal *journal);
 
 /* Hands all that was written so far to the kernel, without waiting for the disk. STORE_OK, STORE_BUSY or STORE_UNAVAILABLE. */

@@ -53,10 +53,7 @@ void keeper_round(const struct keeper *keeper, int64_t now)
 	struct journal *journal = keeper->merge.journal;
 	uint64_t segments = atomic_load(&journal->control->segments);
 
-	if (!keeper->syncs)
-		(void)journal_log(journal);
-	else if (atomic_load(&journal->control->synced) < atomic_load(&journal->control->written))
-		(void)journal_sync_all(journal);
+	(void)(keeper->syncs ? journal_sync_all(journal) : journal_log(journal));
 	if (control_first(segments) < control_last(segments))
 		(void)merge_run(&keeper->merge, now, 0);
 	journal_retire(journal);

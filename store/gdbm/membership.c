@@ -24,14 +24,6 @@
 
 /* ---- the folder's lock --------------------------------------------------------------------------------------------- */
 
-static bool past(const struct timespec *deadline)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
-}
-
 /* flock has no time limit of its own. */
 static int lock_folder(int folder, int kind, const struct timespec *deadline)
 {
@@ -40,7 +32,7 @@ static int lock_folder(int folder, int kind, const struct timespec *deadline)
 	while (flock(folder, kind | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return STORE_UNAVAILABLE;
-		if (past(deadline))
+		if (control_past(deadline))
 			return STORE_BUSY;
 		nanosleep(&pause, NULL);
 	}
