@@ -326,8 +326,8 @@ static void figure_latency(void)
 	create(store, 0, sessions_large);
 	work(store, sessions_large, 5 * seconds, 3, waits, sizeof(waits) / sizeof(waits[0]), &waited);
 	qsort(waits, waited, sizeof(waits[0]), by_double);
-	row("99.99th percentile of an operation, random sessions, while merging; beside it the median", "ms", waits[waited - waited / 10000 - 1],
-	    waits[waited / 2], waits[waited - 1], "<= 20 ms (the ratio column is the longest)");
+	row("99.99th percentile of an operation, random sessions, while merging; beside it the median", "ms",
+	    waits[waited - waited / 10000 - 1], waits[waited / 2], waits[waited - 1], "<= 20 ms (the ratio column is the longest)");
 	store_close(store);
 	test_folder_remove(folder);
 }
@@ -381,7 +381,8 @@ static void figure_create(void)
 	first = create(store, small / 10, small + 900000) / (double)(small - small / 10 + 900000);
 	if (sessions_large > 2000000)
 		create(store, 1000000, sessions_large - 1000000);
-	last = create(store, sessions_large > 2000000 ? sessions_large - 1000000 : 1000000, sessions_large > 2000000 ? sessions_large : 2000000) /
+	last = create(store, sessions_large > 2000000 ? sessions_large - 1000000 : 1000000,
+	              sessions_large > 2000000 ? sessions_large : 2000000) /
 	       1e6;
 	row("creating one of the last million sessions, against one of the first", "us", last * 1e6, first * 1e6, last / first, "<= 2");
 	store_close(store);
@@ -503,8 +504,9 @@ static const struct {
 	void (*run)(void);
 	bool by_default;
 } figures[] = {
-	{ "small", figure_small, true },   { "random", figure_random, true }, { "latency", figure_latency, true }, { "brief", figure_brief, true },
-	{ "always", figure_always, true }, { "create", figure_create, true }, { "large", figure_large, false },
+	{ "small", figure_small, true },  { "random", figure_random, true }, { "latency", figure_latency, true },
+	{ "brief", figure_brief, true },  { "always", figure_always, true }, { "create", figure_create, true },
+	{ "large", figure_large, false },
 };
 
 #define FIGURES (sizeof(figures) / sizeof(figures[0]))
@@ -539,8 +541,9 @@ int main(int argc, char **argv)
 			if (strcmp(argv[i], figures[f].name) == 0)
 				known = any = chosen[f] = true;
 		if (!known) {
-			fprintf(stderr, "usage: bench/store [small|random|latency|brief|always|create|large]... [--sessions N] [--seconds S] "
-			                "[--rounds 1-16] [--folder DIR]\n");
+			fprintf(stderr,
+			        "usage: bench/store [small|random|latency|brief|always|create|large]... [--sessions N] [--seconds S] "
+			        "[--rounds 1-16] [--folder DIR]\n");
 			return 2;
 		}
 	}

@@ -1,7 +1,7 @@
 /*
  * fault.c - wraps another store and fails on purpose: "fault:N:LOCATION" answers STORE_UNAVAILABLE from the Nth call on that works on
- * records, once; "fault:N+:LOCATION" from the Nth on, always; "fault:0:LOCATION" never (it counts). Every error path above a store is tested
- * with it.
+ * records, once; "fault:N+:LOCATION" from the Nth on, always; "fault:0:LOCATION" never (it counts). Every error path above a store is
+ * tested with it.
  */
 
 #include <errno.h>

@@ -76,8 +76,8 @@ int store_open(struct store **ret, const struct store_options *options)
 		return store_refuse(options, STORE_UNSUPPORTED, "no store was named");
 	backend = backend_of(options->location, &where);
 	if (!backend)
-		return store_refuse(options, STORE_UNSUPPORTED, "'%s' names no store of this build: it begins with gdbm:, memory: or fault:",
-		                    options->location);
+		return store_refuse(options, STORE_UNSUPPORTED,
+		                    "'%s' names no store of this build: it begins with gdbm:, memory: or fault:", options->location);
 	if (filled.wait_ms == 0)
 		filled.wait_ms = 250;
 	return backend->open(ret, where, &filled);

@@ -15,9 +15,9 @@
 
 #define STORE_KEY_SIZE 16u
 #define RECORD_HEADER_SIZE 56u
-#define RECORD_MAX 65536u       /* the whole encoding, octets */
-#define RECORD_NAME_MAX 255u    /* a field's name, octets */
-#define RECORD_NEVER INT64_MAX  /* a deadline that does not come */
+#define RECORD_MAX 65536u      /* the whole encoding, octets */
+#define RECORD_NAME_MAX 255u   /* a field's name, octets */
+#define RECORD_NEVER INT64_MAX /* a deadline that does not come */
 
 /* The name of a record: a hash, so that a copied store is not a set of live sessions. */
 struct store_key {
@@ -86,12 +86,12 @@ uint64_t record_checksum(const uint8_t *octets);
 
 /* The following read a valid record. */
 enum record_kind record_kind(const uint8_t *octets);
-uint64_t record_changes(const uint8_t *octets);       /* how often it was changed */
+uint64_t record_changes(const uint8_t *octets); /* how often it was changed */
 int64_t record_created(const uint8_t *octets);
-int64_t record_used(const uint8_t *octets);           /* last change or touch */
+int64_t record_used(const uint8_t *octets); /* last change or touch */
 int64_t record_idle_deadline(const uint8_t *octets);
 int64_t record_final_deadline(const uint8_t *octets);
-size_t record_size(const uint8_t *octets);            /* from the header alone; check it against what is there */
+size_t record_size(const uint8_t *octets); /* from the header alone; check it against what is there */
 
 /* The moment from which the record is as if it were not there. */
 int64_t record_deadline(const uint8_t *octets);
@@ -108,8 +108,8 @@ bool record_next(const uint8_t *octets, size_t *position, struct record_field *r
 struct store_update;
 
 /*
- * What an operation meets that finds old (a valid record, or NULL) at now: STORE_OK when a live record is there, STORE_ABSENT when none is or
- * its deadline has passed, STORE_GONE when a tombstone is.
+ * What an operation meets that finds old (a valid record, or NULL) at now: STORE_OK when a live record is there, STORE_ABSENT when none is
+ * or its deadline has passed, STORE_GONE when a tombstone is.
  */
 int record_status(const uint8_t *old, int64_t now);
 
@@ -120,9 +120,9 @@ bool record_leads_on(const uint8_t *old, int64_t now);
 int record_admit(int status, const struct store_update *update);
 
 /*
- * Applies update to the valid record old (NULL: to an empty, new one) of key, and puts the result into ret, sealed. changes is the count of what
- * stands under key already, expired or not (0: nothing does): of two records of one key the one with the higher count is the newer. old may not
- * be inside ret. STORE_OK; STORE_TYPE when a STORE_ADD meets octets; STORE_RANGE when it would overflow; STORE_TOO_LARGE;
+ * Applies update to the valid record old (NULL: to an empty, new one) of key, and puts the result into ret, sealed. changes is the count of
+ * what stands under key already, expired or not (0: nothing does): of two records of one key the one with the higher count is the newer.
+ * old may not be inside ret. STORE_OK; STORE_TYPE when a STORE_ADD meets octets; STORE_RANGE when it would overflow; STORE_TOO_LARGE;
  * STORE_NO_MEMORY. Unless STORE_OK, ret holds nothing.
  */
 int record_apply(const uint8_t *old, uint64_t changes, const struct store_key *key, const struct store_update *update, uint64_t seed,

@@ -31,19 +31,19 @@ enum store_status {
 	STORE_BUSY,        /* not within the deadline */
 	STORE_UNAVAILABLE, /* the system refused: full, read-only, broken, out of reach (errno says which, where there is one) */
 	STORE_NO_MEMORY,
-	STORE_UNSUPPORTED  /* this back end or this build cannot */
+	STORE_UNSUPPORTED /* this back end or this build cannot */
 };
 
 enum store_sync { STORE_SYNC_NO, STORE_SYNC_EVERY_SECOND, STORE_SYNC_ALWAYS };
 
 /* How a store is opened. Zero is a usable default for all but location. */
 struct store_options {
-	const char *location;    /* "gdbm:/path", "memory:", "fault:N:LOCATION", … */
-	unsigned wait_ms;        /* longest time one operation may take; 0: 250 */
-	enum store_sync sync;    /* what a power cut may cost */
-	bool brief;              /* a process of one request (plain CGI): no thread of its own, no long work at the close */
-	size_t journal_size;     /* gdbm: octets of one journal segment; 0: chosen by the store. Tests make it tiny */
-	char *why;               /* receives a sentence when opening fails; may be NULL */
+	const char *location; /* "gdbm:/path", "memory:", "fault:N:LOCATION", … */
+	unsigned wait_ms;     /* longest time one operation may take; 0: 250 */
+	enum store_sync sync; /* what a power cut may cost */
+	bool brief;           /* a process of one request (plain CGI): no thread of its own, no long work at the close */
+	size_t journal_size;  /* gdbm: octets of one journal segment; 0: chosen by the store. Tests make it tiny */
+	char *why;            /* receives a sentence when opening fails; may be NULL */
 	size_t why_size;
 };
 
@@ -107,14 +107,15 @@ int store_load(struct store *store, const struct store_key *key, int64_t now, st
 int store_apply(struct store *store, const struct store_key *key, const struct store_update *update, struct record *ret)
     __attribute__((nonnull, warn_unused_result));
 
-/* Removes the record of key (or the one that its forward leads to) and leaves tombstone. STORE_OK, ABSENT (a tombstone is left all the same), GONE, … */
+/* Removes the record of key (or the one that its forward leads to) and leaves tombstone. STORE_OK, ABSENT (a tombstone is left all the
+ * same), GONE, … */
 int store_remove(struct store *store, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
     __attribute__((nonnull, warn_unused_result));
 
 /*
- * In one operation: applies update to the record of from, stores the result under to, and leaves tombstone at from. STORE_OK with the record
- * now under to in ret; ABSENT or GONE when from is; EXISTS when to is taken. After a crash at most one of the two ids that anyone knows is
- * valid.
+ * In one operation: applies update to the record of from, stores the result under to, and leaves tombstone at from. STORE_OK with the
+ * record now under to in ret; ABSENT or GONE when from is; EXISTS when to is taken. After a crash at most one of the two ids that anyone
+ * knows is valid.
  */
 int store_rename(struct store *store, const struct store_key *from, const struct store_key *to, const struct store_update *update,
                  const struct store_tombstone *tombstone, struct record *ret) __attribute__((nonnull, warn_unused_result));

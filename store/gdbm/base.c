@@ -25,7 +25,7 @@
 
 struct shard {
 	pthread_mutex_t lock;
-	GDBM_FILE file; /* NULL: not open, or there is none */
+	GDBM_FILE file;      /* NULL: not open, or there is none */
 	uint64_t generation; /* that file is of; 0: not looked yet */
 };
 
@@ -200,7 +200,8 @@ int base_fetch(struct base *base, unsigned number, uint64_t generation, const st
 	return status;
 }
 
-/* GDBM's walk gives keys; each is fetched and checked on the way. The number of steps is bounded by the file, which damage may tie into a ring. */
+/* GDBM's walk gives keys; each is fetched and checked on the way. The number of steps is bounded by the file, which damage may tie into a
+ * ring. */
 static int each_record(GDBM_FILE file, uint64_t seed, bool (*each)(void *context, const struct store_key *key, const uint8_t *record),
                        void *context, uint64_t steps, uint64_t *damaged)
 {
@@ -347,8 +348,8 @@ static int make_empty(int fd, const char *name, uint64_t *size)
 }
 
 /*
- * GDBM maps the file anew each time that it grows, which costs more than the stores; so it is made long enough before it is mapped, but after it is
- * opened: a file that is longer than its header says would be taken for one that was cut off at work.
+ * GDBM maps the file anew each time that it grows, which costs more than the stores; so it is made long enough before it is mapped, but
+ * after it is opened: a file that is longer than its header says would be taken for one that was cut off at work.
  */
 static int open_writer(struct base_merge *merge, const char *name, uint64_t size, size_t growth)
 {
@@ -369,7 +370,8 @@ static int open_writer(struct base_merge *merge, const char *name, uint64_t size
 	return gdbm_setopt(merge->file, GDBM_SETMMAP, &mapped, sizeof(mapped)) == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
 
-/* Worked on in memory: GDBM's many small writes and its syncs cost next to nothing there, and the disk sees one file written from end to end. */
+/* Worked on in memory: GDBM's many small writes and its syncs cost next to nothing there, and the disk sees one file written from end to
+ * end. */
 int base_merge_begin(struct base *base, unsigned shard, bool empty, size_t growth, struct base_merge **ret)
 {
 	struct base_merge *merge = calloc(1, sizeof(*merge));

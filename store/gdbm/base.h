@@ -1,9 +1,9 @@
 /*
  * base.h - the GDBM files: where every session is that is not hot. The only place that calls GDBM.
  *
- * One file a shard, "00.gdbm" to "63.gdbm", key: the 16 octets of a store_key, value: the record. A file that anyone reads is never written: a
- * merge works on a copy, syncs it, and renames it into place; the shard's generation (control.h) then tells every process to open it anew. So
- * there is nothing to tear, and GDBM's own locks and caches do not matter.
+ * One file a shard, "00.gdbm" to "63.gdbm", key: the 16 octets of a store_key, value: the record. A file that anyone reads is never
+ * written: a merge works on a copy, syncs it, and renames it into place; the shard's generation (control.h) then tells every process to
+ * open it anew. So there is nothing to tear, and GDBM's own locks and caches do not matter.
  *
  * A struct base belongs to one process; any of its threads may read.
  */
@@ -25,8 +25,8 @@ struct base *base_new(int folder, uint64_t seed);
 void base_free(struct base *base);
 
 /*
- * Reads the record of key from its shard's file of at least this generation. STORE_OK, ABSENT, DAMAGED (the record, or what leads to it, does
- * not check), UNAVAILABLE with errno, NO_MEMORY.
+ * Reads the record of key from its shard's file of at least this generation. STORE_OK, ABSENT, DAMAGED (the record, or what leads to it,
+ * does not check), UNAVAILABLE with errno, NO_MEMORY.
  */
 int base_fetch(struct base *base, unsigned shard, uint64_t generation, const struct store_key *key, struct record *ret);
 
@@ -45,8 +45,8 @@ uint64_t base_shard_size(struct base *base, unsigned shard);
 struct base_merge; /* a new file for one shard, in memory until it is whole; belongs to one thread */
 
 /*
- * Begins a new file for a shard: as a copy of the present one with room for growth more octets, or empty (the caller then puts what is to live
- * on). STORE_OK; STORE_DAMAGED when the present one must not be written to (then begin empty, from what base_each still reads).
+ * Begins a new file for a shard: as a copy of the present one with room for growth more octets, or empty (the caller then puts what is to
+ * live on). STORE_OK; STORE_DAMAGED when the present one must not be written to (then begin empty, from what base_each still reads).
  */
 int base_merge_begin(struct base *base, unsigned shard, bool empty, size_t growth, struct base_merge **ret);
 
@@ -58,8 +58,8 @@ int base_merge_drop(struct base_merge *merge, const struct store_key *key);
 int base_merge_write(struct base_merge *merge);
 
 /*
- * Puts count written files in place of the old ones, lastingly: all are synced, then renamed, then the folder is synced. Afterwards none of the
- * merges is there any more. STORE_OK or UNAVAILABLE with errno; then some of the files may be in place, which does no harm.
+ * Puts count written files in place of the old ones, lastingly: all are synced, then renamed, then the folder is synced. Afterwards none of
+ * the merges is there any more. STORE_OK or UNAVAILABLE with errno; then some of the files may be in place, which does no harm.
  */
 int base_merge_end(struct base_merge **merges, unsigned count);
 

@@ -17,7 +17,7 @@
 #include "store/store.h"
 
 #define MAGIC "sesame control\n"
-#define VERSION 1u
+#define FORMAT 1u
 
 /* The boot and the pid namespace that locks made now belong to. */
 struct place {
@@ -49,7 +49,7 @@ static int no_place(const struct store_options *options)
 
 static bool trusted(const struct control *control, const struct stat *st, const struct place *place)
 {
-	return memcmp(control->magic, MAGIC, sizeof(MAGIC)) == 0 && control->version == VERSION && control->size == sizeof(*control) &&
+	return memcmp(control->magic, MAGIC, sizeof(MAGIC)) == 0 && control->version == FORMAT && control->size == sizeof(*control) &&
 	       memcmp(control->boot, place->boot, sizeof(place->boot)) == 0 && control->device == st->st_dev &&
 	       control->inode == st->st_ino;
 }
@@ -139,7 +139,7 @@ static int fill(int fd, struct control *control, uint32_t first, uint32_t last)
 	if (find_place(&place) != 0 || fstat(fd, &st) != 0 || locks_init(control) != 0)
 		return -1;
 	memcpy(control->magic, MAGIC, sizeof(MAGIC));
-	control->version = VERSION;
+	control->version = FORMAT;
 	control->size = sizeof(*control);
 	memcpy(control->boot, place.boot, sizeof(place.boot));
 	control->namespace = place.namespace;

@@ -1,9 +1,9 @@
 /*
  * control.h - what all processes on one store share: locks, and a few words that say what is where.
  *
- * A mapped file, valid for one boot. Each word is published by one atomic store and no two belong together, so a process that is killed at any
- * instruction leaves nothing to repair: the next owner of its lock just goes on. What must outlive the boot is in the journal and the GDBM
- * files alone.
+ * A mapped file, valid for one boot. Each word is published by one atomic store and no two belong together, so a process that is killed at
+ * any instruction leaves nothing to repair: the next owner of its lock just goes on. What must outlive the boot is in the journal and the
+ * GDBM files alone.
  *
  *   stripes      a lock for each 1/256 of the keys; held for one read-modify-write
  *   segments     first and last journal segment; the last is the active one, those before it are frozen and wait to be merged
@@ -38,19 +38,20 @@ struct control {
 	char magic[16];
 	uint32_t version;
 	uint32_t size;
-	char boot[40];          /* the boot that the locks belong to */
-	uint64_t device, inode; /* of this very file: a copied one is not trusted */
-	uint64_t namespace;     /* process ids are compared by robust locks: one pid namespace */
+	char boot[40];                          /* the boot that the locks belong to */
+	uint64_t device, inode;                 /* of this very file: a copied one is not trusted */
+	uint64_t namespace;                     /* process ids are compared by robust locks: one pid namespace */
 	_Alignas(64) _Atomic uint64_t segments; /* first << 32 | last */
-	_Atomic uint32_t retired; /* segments below this number are in use by nobody */
+	_Atomic uint32_t retired;               /* segments below this number are in use by nobody */
 	_Alignas(64) _Atomic uint64_t written;
 	_Alignas(64) _Atomic uint64_t synced;
 	_Atomic uint32_t sync_turn; /* raised when a sync has ended, well or not: who waits for one sleeps on this word */
 	_Atomic int sync_error; /* errno of the last write to a journal file, if it failed: then no change is accepted until one succeeds */
 	_Alignas(64) _Atomic uint64_t generations[CONTROL_SHARDS];
-	_Atomic int64_t sweep_due[CONTROL_SHARDS]; /* Unix seconds: when an eighth of the shard's GDBM file will be expired; 0: it is empty */
-	_Atomic uint64_t damaged;                  /* records and files met that did not check */
-	_Alignas(64) pthread_mutex_t growth;       /* new segments, and more room in the active one */
+	_Atomic int64_t
+	    sweep_due[CONTROL_SHARDS];       /* Unix seconds: when an eighth of the shard's GDBM file will be expired; 0: it is empty */
+	_Atomic uint64_t damaged;            /* records and files met that did not check */
+	_Alignas(64) pthread_mutex_t growth; /* new segments, and more room in the active one */
 	_Alignas(64) pthread_mutex_t merging;
 	_Alignas(64) pthread_mutex_t syncing;
 	struct control_stripe stripes[CONTROL_STRIPES];
@@ -77,8 +78,8 @@ static inline unsigned control_shard_of(const struct store_key *key)
 }
 
 /*
- * Joins the control file of folder: maps it and checks that it is of this boot and this place. STORE_OK; STORE_ABSENT when there is none that
- * can be trusted (then control_make, under the exclusive lock of the folder); otherwise what the system said.
+ * Joins the control file of folder: maps it and checks that it is of this boot and this place. STORE_OK; STORE_ABSENT when there is none
+ * that can be trusted (then control_make, under the exclusive lock of the folder); otherwise what the system said.
  */
 int control_join(int folder, const struct store_options *options, struct control **ret);
 
@@ -112,8 +113,8 @@ void control_wake(_Atomic uint32_t *word);
 bool control_past(const struct timespec *deadline);
 
 /*
- * Passes every stripe once, so that whoever held one when this was called has let go: nobody still works with words read before. STORE_OK or
- * STORE_BUSY when one is held beyond wait_ms (its owner is stopped).
+ * Passes every stripe once, so that whoever held one when this was called has let go: nobody still works with words read before. STORE_OK
+ * or STORE_BUSY when one is held beyond wait_ms (its owner is stopped).
  */
 int control_quiesce(struct control *control, unsigned wait_ms);
 

@@ -40,12 +40,14 @@ static int check_folder(int fd, const char *path, const struct store_options *op
 	if (fstat(fd, &st) != 0)
 		return store_refuse(options, STORE_UNAVAILABLE, "%s: %s", path, strerror(errno));
 	if (st.st_uid != geteuid() && geteuid() != 0)
-		return store_refuse(options, STORE_UNAVAILABLE,
-		                    "%s belongs to user %u, but this program runs as user %u: run it as that user, or give it the folder (chown -R)",
-		                    path, (unsigned)st.st_uid, (unsigned)geteuid());
+		return store_refuse(
+		    options, STORE_UNAVAILABLE,
+		    "%s belongs to user %u, but this program runs as user %u: run it as that user, or give it the folder (chown -R)", path,
+		    (unsigned)st.st_uid, (unsigned)geteuid());
 	if (st.st_mode & 0022)
-		return store_refuse(options, STORE_UNAVAILABLE, "%s can be written by others (mode %04o, at most 0755 allowed): chmod go-w it",
-		                    path, (unsigned)st.st_mode & 07777);
+		return store_refuse(options, STORE_UNAVAILABLE,
+		                    "%s can be written by others (mode %04o, at most 0755 allowed): chmod go-w it", path,
+		                    (unsigned)st.st_mode & 07777);
 	return STORE_OK;
 }
 
@@ -56,7 +58,8 @@ int files_open_folder(const char *path, const struct store_options *options, int
 	if (fd < 0 && errno == ENOENT && make_folders(path) == 0)
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s of the sessions cannot be opened: %s%s", path, strerror(errno),
+		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s of the sessions cannot be opened: %s%s", path,
+		                    strerror(errno),
 		                    errno == ELOOP || errno == ENOTDIR ? " (it must be a folder itself, not a link to one)" : "");
 	status = check_folder(fd, path, options);
 	if (status != STORE_OK) {

@@ -18,8 +18,8 @@ struct store_options;
 int files_open_folder(const char *path, const struct store_options *options, int *ret);
 
 /*
- * Opens name in folder with flags (O_RDWR, O_CREAT, …; O_NOFOLLOW and O_CLOEXEC are added) and checks it. A descriptor, or -1 with errno: EPERM
- * when the file is not one of ours.
+ * Opens name in folder with flags (O_RDWR, O_CREAT, …; O_NOFOLLOW and O_CLOEXEC are added) and checks it. A descriptor, or -1 with errno:
+ * EPERM when the file is not one of ours.
  */
 int files_open(int folder, const char *name, int flags);
 
@@ -27,8 +27,8 @@ int files_open(int folder, const char *name, int flags);
 void files_explain(int folder, const char *name, char *text, size_t size);
 
 /*
- * Looks at every file in folder that a store may have there. STORE_OK, or STORE_UNAVAILABLE with a sentence about the first that is not as it
- * should be.
+ * Looks at every file in folder that a store may have there. STORE_OK, or STORE_UNAVAILABLE with a sentence about the first that is not as
+ * it should be.
  */
 int files_check_all(int folder, const struct store_options *options);
 

@@ -1,8 +1,8 @@
 /*
  * gdbm.c - the embedded store: a journal that all processes share, and GDBM files that it is merged into. doc/store.md tells how it works.
  *
- * One operation: take the stripe of the key, find the newest record (in the journal, newest segment first, else in the shard's GDBM file), make
- * the next one from it, append it, let go of the stripe. Nothing else is locked.
+ * One operation: take the stripe of the key, find the newest record (in the journal, newest segment first, else in the shard's GDBM file),
+ * make the next one from it, append it, let go of the stripe. Nothing else is locked.
  */
 
 #include <errno.h>
@@ -31,8 +31,8 @@ struct gdbm {
 	struct journal journal;
 	struct base *base;
 	struct keeper keeper;
-	unsigned born;      /* forks when this process joined */
-	unsigned sweep_at;  /* the next shard of store_sweep */
+	unsigned born;     /* forks when this process joined */
+	unsigned sweep_at; /* the next shard of store_sweep */
 };
 
 static struct gdbm *gdbm_of(struct store *store)
@@ -174,8 +174,8 @@ static void gdbm_close_store(struct store *store)
 }
 
 /*
- * The child of a fork shares the parent's descriptors, and with them its lock and its file offsets: it joins on its own. The parent's threads,
- * the keeper among them, are not there.
+ * The child of a fork shares the parent's descriptors, and with them its lock and its file offsets: it joins on its own. The parent's
+ * threads, the keeper among them, are not there.
  */
 static int rejoin(struct gdbm *g)
 {
@@ -384,7 +384,8 @@ static int apply_found(struct gdbm *g, const struct store_key *key, const struct
 		met = record_status(found.octets, update->now);
 		status = record_admit(met, update);
 		if (status == STORE_OK)
-			status = record_apply(met == STORE_OK ? found.octets : NULL, changes_of(&found), key, update, g->membership.seed, ret);
+			status =
+			    record_apply(met == STORE_OK ? found.octets : NULL, changes_of(&found), key, update, g->membership.seed, ret);
 		else if (status == STORE_GONE && record_copy(ret, found.octets, record_size(found.octets)) != STORE_OK)
 			status = STORE_NO_MEMORY;
 		if (status == STORE_OK)
@@ -443,7 +444,8 @@ static int gdbm_apply(struct store *store, const struct store_key *key, const st
 
 /* ---- remove -------------------------------------------------------------------------------------------------------- */
 
-static int bury(struct gdbm *g, const struct found *found, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
+static int bury(struct gdbm *g, const struct found *found, const struct store_key *key, int64_t now,
+                const struct store_tombstone *tombstone)
 {
 	struct record grave;
 	int status;

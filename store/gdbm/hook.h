@@ -1,8 +1,8 @@
 /*
  * hook.h - what the test build sees of stores into mapped memory.
  *
- * Stores into a mapping are no system calls, so a test that ends a writer "at every step" or rebuilds the files "as they may be after a power
- * cut" has to be told of them. In the ordinary build this is nothing at all.
+ * Stores into a mapping are no system calls, so a test that ends a writer "at every step" or rebuilds the files "as they may be after a
+ * power cut" has to be told of them. In the ordinary build this is nothing at all.
  */
 #ifndef STORE_GDBM_HOOK_H
 #define STORE_GDBM_HOOK_H

@@ -14,7 +14,7 @@
 #include "store/store.h"
 
 #define MAGIC "sesame store\n"
-#define VERSION 1u
+#define FORMAT 1u
 #define ORDER 0x01020304u
 
 /* In this machine's byte order, as GDBM's files and the journal are. */
@@ -35,23 +35,27 @@ static int refuse(const struct store_options *options, int folder, const char *w
 
 	files_explain(folder, "store", fault, sizeof(fault));
 	errno = error;
-	return store_refuse(options, STORE_UNAVAILABLE, "the sessions' file 'store' %s: %s%s%s", what, strerror(error), fault[0] ? ": " : "", fault);
+	return store_refuse(options, STORE_UNAVAILABLE, "the sessions' file 'store' %s: %s%s%s", what, strerror(error),
+	                    fault[0] ? ": " : "", fault);
 }
 
 static int check(const struct identity *identity, const struct store_options *options)
 {
 	if (memcmp(identity->magic, MAGIC, sizeof(MAGIC)) != 0)
-		return store_refuse(options, STORE_DAMAGED, "%s: the file 'store' is not a store's: restore it from a backup, or move the folder away",
+		return store_refuse(options, STORE_DAMAGED,
+		                    "%s: the file 'store' is not a store's: restore it from a backup, or move the folder away",
 		                    options->location);
 	if (identity->order != ORDER)
-		return store_refuse(options, STORE_UNSUPPORTED,
-		                    "%s was made on a machine of another byte order: carry the sessions over with sesamectl export and import",
-		                    options->location);
-	if (identity->version != VERSION || identity->shards != CONTROL_SHARDS)
+		return store_refuse(
+		    options, STORE_UNSUPPORTED,
+		    "%s was made on a machine of another byte order: carry the sessions over with sesamectl export and import",
+		    options->location);
+	if (identity->version != FORMAT || identity->shards != CONTROL_SHARDS)
 		return store_refuse(options, STORE_UNSUPPORTED, "%s is of version %u with %u shards; this program reads version %u with %u",
-		                    options->location, identity->version, identity->shards, VERSION, CONTROL_SHARDS);
+		                    options->location, identity->version, identity->shards, FORMAT, CONTROL_SHARDS);
 	if (identity->sum != record_sum(identity, offsetof(struct identity, sum), 0))
-		return store_refuse(options, STORE_DAMAGED, "%s: the file 'store' is damaged: restore it from a backup, or move the folder away",
+		return store_refuse(options, STORE_DAMAGED,
+		                    "%s: the file 'store' is damaged: restore it from a backup, or move the folder away",
 		                    options->location);
 	return STORE_OK;
 }
@@ -92,7 +96,7 @@ static int write_new(int folder, const struct identity *identity)
 
 int identity_make(int folder, const struct store_options *options, uint64_t *seed)
 {
-	struct identity identity = { .magic = MAGIC, .order = ORDER, .version = VERSION, .shards = CONTROL_SHARDS };
+	struct identity identity = { .magic = MAGIC, .order = ORDER, .version = FORMAT, .shards = CONTROL_SHARDS };
 
 	if (getrandom(&identity.seed, sizeof(identity.seed), 0) != (ssize_t)sizeof(identity.seed))
 		return refuse(options, folder, "cannot be given a seed");

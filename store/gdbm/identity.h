@@ -1,8 +1,8 @@
 /*
  * identity.h - the file "store": what a store is, for as long as it lives.
  *
- * It says version, byte order and number of shards, so that files of another make are refused and not misread, and the seed of all checksums,
- * so that records of another store are none of ours.
+ * It says version, byte order and number of shards, so that files of another make are refused and not misread, and the seed of all
+ * checksums, so that records of another store are none of ours.
  */
 #ifndef STORE_GDBM_IDENTITY_H
 #define STORE_GDBM_IDENTITY_H

@@ -245,8 +245,8 @@ static int lead(struct journal *journal, bool sync)
 }
 
 /*
- * Whoever gets the lock syncs for all; the others sleep until that has ended, and not on the lock itself, which would let them pass one by one. A
- * leader that is killed wakes nobody, so no one sleeps for long.
+ * Whoever gets the lock syncs for all; the others sleep until that has ended, and not on the lock itself, which would let them pass one by
+ * one. A leader that is killed wakes nobody, so no one sleeps for long.
  */
 int journal_sync(struct journal *journal, uint64_t ticket)
 {

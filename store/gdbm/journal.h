@@ -1,8 +1,8 @@
 /*
  * journal.h - the segments together: where the newest record of every hot key is.
  *
- * The last segment is active: changes go there. When it is full the next one begins at once, and the full one is frozen until it is merged into
- * the GDBM files (merge.h). A struct journal is one process's view; any of its threads may use it.
+ * The last segment is active: changes go there. When it is full the next one begins at once, and the full one is frozen until it is merged
+ * into the GDBM files (merge.h). A struct journal is one process's view; any of its threads may use it.
  */
 #ifndef STORE_GDBM_JOURNAL_H
 #define STORE_GDBM_JOURNAL_H
@@ -24,7 +24,7 @@ struct journal {
 	uint64_t seed;
 	size_t segment_size; /* 0: grows with the store */
 	unsigned wait_ms;
-	pthread_rwlock_t mapping; /* for changing views, and for using one without a stripe */
+	pthread_rwlock_t mapping;                       /* for changing views, and for using one without a stripe */
 	_Atomic(struct segment *) views[JOURNAL_VIEWS]; /* number modulo JOURNAL_VIEWS */
 };
 
@@ -35,19 +35,20 @@ void journal_init(struct journal *journal, int folder, struct control *control, 
 void journal_free(struct journal *journal);
 
 /*
- * The segment of this number, mapped when it is asked for first. It stays good while the caller holds a stripe that it took before it read the
- * number from control->segments, or the merging lock. STORE_OK, STORE_ABSENT, STORE_DAMAGED, STORE_UNAVAILABLE.
+ * The segment of this number, mapped when it is asked for first. It stays good while the caller holds a stripe that it took before it read
+ * the number from control->segments, or the merging lock. STORE_OK, STORE_ABSENT, STORE_DAMAGED, STORE_UNAVAILABLE.
  */
 int journal_segment(struct journal *journal, uint32_t number, struct segment **ret);
 
 /*
- * Finds the newest record of key; the caller holds its stripe. *recovered is true if it was read back after a reboot: then the GDBM file may have
- * a newer one. STORE_OK with *ret into a mapping, ABSENT, DAMAGED, UNAVAILABLE.
+ * Finds the newest record of key; the caller holds its stripe. *recovered is true if it was read back after a reboot: then the GDBM file
+ * may have a newer one. STORE_OK with *ret into a mapping, ABSENT, DAMAGED, UNAVAILABLE.
  */
 int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret, bool *recovered);
 
 /*
- * Appends the entries to the active segment, beginning the next one where it must; the caller holds their stripes. STORE_OK; STORE_BUSY when too many segments wait to be merged; STORE_UNAVAILABLE.
+ * Appends the entries to the active segment, beginning the next one where it must; the caller holds their stripes. STORE_OK; STORE_BUSY
+ * when too many segments wait to be merged; STORE_UNAVAILABLE.
  */
 int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count);
 

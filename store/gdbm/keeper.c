@@ -12,9 +12,9 @@
 #include "store/gdbm/journal.h"
 #include "store/store.h"
 
-#define TICK_MS 500     /* a change is on the disk a second after it at the latest: a tick, and the time that a sync takes */
-#define SWEEP_SHARE 8   /* a shard is written anew when one in this many of its records has expired */
-#define NICENESS 5      /* requests go first */
+#define TICK_MS 500   /* a change is on the disk a second after it at the latest: a tick, and the time that a sync takes */
+#define SWEEP_SHARE 8 /* a shard is written anew when one in this many of its records has expired */
+#define NICENESS 5    /* requests go first */
 
 void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs)
 {

@@ -1,8 +1,8 @@
 /*
  * keeper.h - the thread that a long-running process has for its store: syncs every second, merges, sweeps.
  *
- * It is begun by the first change, so that a process that only forks has none. All processes of a store have one; what is to be done is done by
- * whichever comes first.
+ * It is begun by the first change, so that a process that only forks has none. All processes of a store have one; what is to be done is
+ * done by whichever comes first.
  */
 #ifndef STORE_GDBM_KEEPER_H
 #define STORE_GDBM_KEEPER_H

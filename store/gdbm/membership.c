@@ -133,8 +133,8 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 		last = numbers->list[numbers->count - 1] + 1;
 	}
 	if (status == STORE_OK && last - first >= JOURNAL_VIEWS / 2 + CONTROL_SEGMENTS_MAX)
-		return store_refuse(options, STORE_DAMAGED, "%s holds journals that do not belong together (%08x to %08x)", options->location,
-		                    first, last - 1);
+		return store_refuse(options, STORE_DAMAGED, "%s holds journals that do not belong together (%08x to %08x)",
+		                    options->location, first, last - 1);
 	if (status == STORE_OK)
 		status = segment_create(folder, last, options->journal_size ? options->journal_size : SEGMENT_SIZE_MIN, &active);
 	if (status != STORE_OK)
@@ -170,8 +170,8 @@ static int busy(const struct store_options *options, int status)
 {
 	if (options->why && options->why[0])
 		return status;
-	return store_refuse(options, status, "%s is being put in order by another process, or is locked from elsewhere: %s", options->location,
-	                    status == STORE_BUSY ? "waited 10 seconds" : strerror(errno));
+	return store_refuse(options, status, "%s is being put in order by another process, or is locked from elsewhere: %s",
+	                    options->location, status == STORE_BUSY ? "waited 10 seconds" : strerror(errno));
 }
 
 /* With the shared lock held: joins if there is a control file of this boot. */

@@ -1,9 +1,9 @@
 /*
  * membership.h - how a process joins a store, and what it holds while it is in it.
  *
- * Whoever works on a store holds a shared flock on its folder. Who holds it exclusively is alone: then the control file is made anew from what
- * the journal has (after a reboot, or when a copied folder is opened), or, by the last to leave, everything is merged and the control file
- * removed.
+ * Whoever works on a store holds a shared flock on its folder. Who holds it exclusively is alone: then the control file is made anew from
+ * what the journal has (after a reboot, or when a copied folder is opened), or, by the last to leave, everything is merged and the control
+ * file removed.
  */
 #ifndef STORE_GDBM_MEMBERSHIP_H
 #define STORE_GDBM_MEMBERSHIP_H
@@ -23,8 +23,8 @@ struct membership {
 int membership_join(const char *path, const struct store_options *options, struct membership *ret);
 
 /*
- * Leaves as one that may be the last: true if nobody else is in the store. Then the caller is alone in it until membership_leave, and may put
- * everything in order.
+ * Leaves as one that may be the last: true if nobody else is in the store. Then the caller is alone in it until membership_leave, and may
+ * put everything in order.
  */
 int membership_alone(const struct membership *membership);
 

@@ -13,11 +13,11 @@
 #include "store/gdbm/journal.h"
 #include "store/store.h"
 
-#define RECORD_SPACE 256u     /* octets that one more record makes a GDBM file grow, generously */
-#define WASTE 5u              /* halves: a file of this many times its records' octets is written anew; a fresh one has three or so */
-#define BATCH 8u              /* shards whose new files are put in place together */
-#define SWEEP_PAUSE 60        /* seconds at least between two looks through one shard */
-#define DEADLINES_MAX 4096u   /* sampled in one look */
+#define RECORD_SPACE 256u   /* octets that one more record makes a GDBM file grow, generously */
+#define WASTE 5u            /* halves: a file of this many times its records' octets is written anew; a fresh one has three or so */
+#define BATCH 8u            /* shards whose new files are put in place together */
+#define SWEEP_PAUSE 60      /* seconds at least between two looks through one shard */
+#define DEADLINES_MAX 4096u /* sampled in one look */
 
 /* ---- what is to go into one shard ----------------------------------------------------------------------------------- */
 
@@ -36,7 +36,8 @@ static void source_begin(struct source *source, const struct merge *merge, uint3
 	*source = (struct source){ .merge = merge, .first = first, .last = last, .shard = shard, .at = last };
 }
 
-/* A newer record of key is in the journal (though it be damaged: nothing older is served in its place): then that one is to be merged, now or when its segment is. */
+/* A newer record of key is in the journal (though it be damaged: nothing older is served in its place): then that one is to be merged, now
+ * or when its segment is. */
 static bool superseded(const struct source *source, const struct store_key *key)
 {
 	struct journal *journal = source->merge->journal;
@@ -187,7 +188,8 @@ static void note_sweep(const struct merge *merge, unsigned shard, int64_t now, i
 		atomic_store(due, next);
 }
 
-/* New files that are put in place together: so that a merge waits for the disk a few times and not for each shard, and needs room for a few. */
+/* New files that are put in place together: so that a merge waits for the disk a few times and not for each shard, and needs room for a
+ * few. */
 struct batch {
 	const struct merge *merge;
 	struct base_merge *files[BATCH];
@@ -410,8 +412,7 @@ static int sweep_locked(const struct merge *merge, unsigned shard, unsigned shar
 	return status;
 }
 
-int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, unsigned wait_ms,
-                struct store_swept *ret)
+int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, unsigned wait_ms, struct store_swept *ret)
 {
 	struct look *look = malloc(sizeof(*look));
 	int status;

@@ -19,7 +19,7 @@
 
 #define MAGIC "sesame journal\n"
 #define HOT_MAGIC "sesame hot\n"
-#define VERSION 1u
+#define FORMAT 1u
 #define PAGE 4096u
 #define DATA PAGE           /* where the frames begin */
 #define ALIGNMENT 16u       /* of frames and of the entries in them; positions in slots count in these */
@@ -221,7 +221,7 @@ static void hot_fill(struct segment *segment, uint64_t end)
 	struct segment_hot *hot = segment->hot;
 
 	memcpy(hot->magic, HOT_MAGIC, sizeof(HOT_MAGIC));
-	hot->version = VERSION;
+	hot->version = FORMAT;
 	hot->number = segment->number;
 	hot->end = end;
 	hot->slots = slots_for(end);
@@ -255,7 +255,7 @@ static int hot_new(int folder, int journal_fd, uint32_t number, uint64_t end, st
 
 static int write_header(int fd, uint32_t number, uint64_t end)
 {
-	struct segment_header header = { .magic = MAGIC, .version = VERSION, .number = number, .end = end };
+	struct segment_header header = { .magic = MAGIC, .version = FORMAT, .number = number, .end = end };
 
 	header.sum = record_sum(&header, offsetof(struct segment_header, sum), 0);
 	return files_write(fd, &header, sizeof(header), 0);
@@ -297,7 +297,7 @@ static int open_journal(int folder, uint32_t number, int *fd, uint64_t *end)
 	if (*fd < 0)
 		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
 	if (pread(*fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) && memcmp(header.magic, MAGIC, sizeof(MAGIC)) == 0 &&
-	    header.version == VERSION && header.number == number && header.end % PAGE == 0 && header.end >= 2 * PAGE &&
+	    header.version == FORMAT && header.number == number && header.end % PAGE == 0 && header.end >= 2 * PAGE &&
 	    header.sum == record_sum(&header, offsetof(struct segment_header, sum), 0)) {
 		*end = header.end;
 		return STORE_OK;
@@ -310,7 +310,7 @@ static bool hot_valid(const struct segment *segment, uint64_t end)
 {
 	const struct segment_hot *hot = segment->hot;
 
-	return memcmp(hot->magic, HOT_MAGIC, sizeof(HOT_MAGIC)) == 0 && hot->version == VERSION && hot->number == segment->number &&
+	return memcmp(hot->magic, HOT_MAGIC, sizeof(HOT_MAGIC)) == 0 && hot->version == FORMAT && hot->number == segment->number &&
 	       hot->end == end && hot->slots == slots_for(end);
 }
 
@@ -472,8 +472,8 @@ static bool publish(struct segment *segment, const struct store_key *key, uint64
 }
 
 /*
- * A page that this process has not written to yet costs a fault; many at once cost little more. An old kernel that cannot do this leaves the
- * faults as they are.
+ * A page that this process has not written to yet costs a fault; many at once cost little more. An old kernel that cannot do this leaves
+ * the faults as they are.
  */
 static void prepare(struct segment *segment, uint64_t end)
 {
@@ -625,8 +625,8 @@ static uint64_t past_dead(const struct segment *segment, uint64_t at, uint64_t e
 }
 
 /*
- * How far the frames need not be written again. One that is not whole may be about to be; when all who were writing have ended and it still is
- * not, its writer is dead.
+ * How far the frames need not be written again. One that is not whole may be about to be; when all who were writing have ended and it still
+ * is not, its writer is dead.
  */
 static uint64_t settled_until(const struct segment *segment, struct control *control, uint64_t from, uint64_t end)
 {

@@ -2,12 +2,12 @@
  * segment.h - one segment of the journal: complete records, appended, and an index that finds the newest of each key.
  *
  * A segment is two files. "hot.NNNNNNNN" is mapped by every process and holds the frames and the slots that lead to them; it outlives any
- * process, but not the boot. "journal.NNNNNNNN" is what a reboot needs: the same frames at the same places, written behind, many at once, by
- * whoever syncs (journal.h). Only so does a change cost no system call, and a sync no page that others have mapped.
+ * process, but not the boot. "journal.NNNNNNNN" is what a reboot needs: the same frames at the same places, written behind, many at once,
+ * by whoever syncs (journal.h). Only so does a change cost no system call, and a sync no page that others have mapped.
  *
- * A frame holds one record with its key, or two that belong together (a rename), and a mark that binds it to this segment, this place and this
- * store. The order of a change is: reserve room (one compare-and-swap of the tail), write the frame, its mark last, publish the slot of its key
- * (one store). A process that dies between any two of these leaves an unused frame and nothing else. Slots are never emptied.
+ * A frame holds one record with its key, or two that belong together (a rename), and a mark that binds it to this segment, this place and
+ * this store. The order of a change is: reserve room (one compare-and-swap of the tail), write the frame, its mark last, publish the slot
+ * of its key (one store). A process that dies between any two of these leaves an unused frame and nothing else. Slots are never emptied.
  *
  * After a reboot the hot file is built again from the journal file, and a frame that does not check is passed over, alone.
  *
@@ -100,15 +100,16 @@ int segment_append(struct segment *segment, const struct segment_entry *entries,
 int segment_grow(struct segment *segment, size_t size);
 
 /*
- * The key and newest record of the next slot in use, from *slot on (0 at first), whose key belongs to shard; false at the end. *record is NULL
- * where it does not check, which is counted in *damaged; where even the key is lost the slot is passed over. Slots that are filled meanwhile may or may not be met.
+ * The key and newest record of the next slot in use, from *slot on (0 at first), whose key belongs to shard; false at the end. *record is
+ * NULL where it does not check, which is counted in *damaged; where even the key is lost the slot is passed over. Slots that are filled
+ * meanwhile may or may not be met.
  */
 bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard, uint64_t seed, const struct store_key **key,
                   const uint8_t **record, uint64_t *damaged);
 
 /*
- * Writes to the journal file what it does not have yet, and, if sync, waits until it is on the disk. The caller holds the syncing lock, and keeps
- * the segment mapped. STORE_OK or STORE_UNAVAILABLE with errno; then the next call writes all of it again.
+ * Writes to the journal file what it does not have yet, and, if sync, waits until it is on the disk. The caller holds the syncing lock, and
+ * keeps the segment mapped. STORE_OK or STORE_UNAVAILABLE with errno; then the next call writes all of it again.
  */
 int segment_log(struct segment *segment, struct control *control, bool sync);
 

@@ -156,7 +156,8 @@ static void creating(void)
 	tap_ok(number_of("create", "n") == 7, "and is there afterwards");
 	tap_ok(change_only("create", STORE_IF_ABSENT, adding("n", 1)) == STORE_EXISTS, "a second creation is refused");
 	tap_ok(number_of("create", "n") == 7, "and changes nothing");
-	tap_ok(record_created(record.octets) == now && record_changes(record.octets) == 1, "a record tells when it was made and how often changed");
+	tap_ok(record_created(record.octets) == now && record_changes(record.octets) == 1,
+	       "a record tells when it was made and how often changed");
 	record_free(&record);
 }
 
@@ -198,8 +199,8 @@ static void refusing(void)
 	           !text_is(&record, "other", "x") && record_changes(record.octets) == 2,
 	       "and what was refused has changed nothing, in part or whole");
 	large[RECORD_MAX - 200] = '\0';
-	tap_ok(change_only("refuse", STORE_IF_PRESENT, setting("large", large)) == STORE_OK &&
-	           load("refuse", now, &record) == STORE_OK && text_is(&record, "large", large),
+	tap_ok(change_only("refuse", STORE_IF_PRESENT, setting("large", large)) == STORE_OK && load("refuse", now, &record) == STORE_OK &&
+	           text_is(&record, "large", large),
 	       "nearly the largest size is stored whole");
 	record_free(&record);
 }

@@ -1,6 +1,6 @@
 /*
- * life.c - a session's life in the GDBM store: deadlines to the second whichever way the clock steps, expired ones going away by themselves in
- * bounded steps, and space that is used again: a year of churn.
+ * life.c - a session's life in the GDBM store: deadlines to the second whichever way the clock steps, expired ones going away by themselves
+ * in bounded steps, and space that is used again: a year of churn.
  */
 
 #include <dirent.h>
@@ -76,9 +76,13 @@ static int status_at(uint64_t n, int64_t now)
 static bool open_store(size_t journal_size, bool brief)
 {
 	char why[512];
-	struct store_options options = {
-		.location = location, .wait_ms = 5000, .sync = STORE_SYNC_NO, .brief = brief, .journal_size = journal_size, .why = why, .why_size = sizeof(why)
-	};
+	struct store_options options = { .location = location,
+		                         .wait_ms = 5000,
+		                         .sync = STORE_SYNC_NO,
+		                         .brief = brief,
+		                         .journal_size = journal_size,
+		                         .why = why,
+		                         .why_size = sizeof(why) };
 
 	if (store_open(&store, &options) == STORE_OK)
 		return true;
@@ -98,7 +102,8 @@ static void clock_steps(int64_t now)
 	tap_ok(right, "at each second of a clock that steps, a session is there or not by that second alone");
 	tap_ok(status_at(1, now + 50) == STORE_OK && status_at(1, now + 1000000) == STORE_ABSENT && status_at(1, now + 50) == STORE_OK,
 	       "a clock that jumps ahead and back loses nothing");
-	tap_ok(status_at(1, INT64_MAX) == STORE_ABSENT && status_at(1, INT64_MIN) == STORE_OK && status_at(1, INT64_C(1) << 32) == STORE_ABSENT,
+	tap_ok(status_at(1, INT64_MAX) == STORE_ABSENT && status_at(1, INT64_MIN) == STORE_OK &&
+	           status_at(1, INT64_C(1) << 32) == STORE_ABSENT,
 	       "the ends of time are no special case");
 }
 
@@ -170,7 +175,6 @@ static uint64_t disk_used(void)
 static unsigned shards_in_use(struct member *member)
 {
 	unsigned used = 0;
-
 
 	for (unsigned shard = 0; shard < CONTROL_SHARDS; shard++)
 		used += base_shard_size(member->keeper.merge.base, shard) > 0;

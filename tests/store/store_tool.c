@@ -10,8 +10,8 @@
  *     store_tool LOCATION hold                                        print "open", stay until standard input ends, then close
  *     store_tool LOCATION die                                         change "x", then end by SIGKILL
  *
- * With --brief first it opens as a plain CGI program does, with --always it syncs each change. Exit status 1 with the sentence of store_open when
- * that fails, 2 for a wrong call; a status that is not ok is printed by its name.
+ * With --brief first it opens as a plain CGI program does, with --always it syncs each change. Exit status 1 with the sentence of
+ * store_open when that fails, 2 for a wrong call; a status that is not ok is printed by its name.
  */
 
 #include <inttypes.h>
