@@ -135,7 +135,7 @@ static void end_brief(struct gdbm *g)
 
 	(void)(g->options.sync == STORE_SYNC_NO ? journal_log(&g->journal) : journal_sync_all(&g->journal));
 	if (control_first(segments) < control_last(segments))
-		(void)merge_run(&merge, time(NULL), 0);
+		(void)merge_run(&merge, 0, time(NULL), 0);
 }
 
 /* The last one puts everything into the GDBM files. Whatever fails is still in the journal, for the next to open. */
@@ -145,12 +145,12 @@ static void end_last(struct gdbm *g)
 	int status = journal_freeze(&g->journal);
 
 	if (status == STORE_BUSY) {
-		status = merge_run(&merge, time(NULL), 0);
+		status = merge_run(&merge, 0, time(NULL), 0);
 		if (status == STORE_OK)
 			status = journal_freeze(&g->journal);
 	}
 	if (status == STORE_OK)
-		status = merge_run(&merge, time(NULL), 0);
+		status = merge_run(&merge, 0, time(NULL), 0);
 	if (status == STORE_OK)
 		membership_tidy(&g->membership);
 }
@@ -293,15 +293,11 @@ static int note_damage(struct gdbm *g, int status)
 /* After a change: it is answered when it is as safe as SESSION_SYNC says. */
 static int settle(struct gdbm *g, int status)
 {
-	uint64_t segments;
-
 	if (status != STORE_OK)
 		return status;
 	if (!g->options.brief) {
 		keeper_start(&g->keeper);
-		segments = atomic_load_explicit(&g->control->segments, memory_order_relaxed);
-		if (control_first(segments) < control_last(segments))
-			keeper_wake(&g->keeper);
+		keeper_notice(&g->keeper);
 	}
 	return g->options.sync == STORE_SYNC_ALWAYS ? journal_sync(&g->journal, journal_ticket(&g->journal)) : STORE_OK;
 }
@@ -312,7 +308,7 @@ static bool make_way(struct gdbm *g, const struct timespec *deadline)
 	const struct timespec pause = { .tv_nsec = 500000 };
 	struct merge merge = merge_of(g);
 
-	if (merge_run(&merge, time(NULL), 0) == STORE_BUSY)
+	if (merge_run(&merge, 0, time(NULL), 0) == STORE_BUSY)
 		nanosleep(&pause, NULL);
 	return !control_past(deadline);
 }
@@ -747,7 +743,7 @@ static int gdbm_sweep(struct store *store, int64_t now, struct store_swept *ret)
 	if (g->sweep_at == 0) {
 		status = journal_freeze(&g->journal);
 		if (status == STORE_OK || status == STORE_BUSY)
-			status = merge_run(&merge, now, SWEEP_WAIT_MS);
+			status = merge_run(&merge, 0, now, SWEEP_WAIT_MS);
 	}
 	if (status == STORE_OK)
 		status = merge_sweep(&merge, g->sweep_at, UINT32_MAX, now, SWEEP_WAIT_MS, ret);

@@ -23,6 +23,8 @@ void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs)
 	keeper->merge = *merge;
 	keeper->syncs = syncs;
 	keeper->stop = false;
+	keeper->seen = 0;
+	atomic_store(&keeper->noticed, 0);
 	atomic_store(&keeper->running, false);
 	pthread_mutex_init(&keeper->lock, NULL);
 	pthread_condattr_init(&attributes);
@@ -47,15 +49,21 @@ static void sweep_one(const struct keeper *keeper, int64_t now)
 	}
 }
 
-/* An error here is nobody's answer: the next tick tries again, and what was not merged or synced is still in the journal. */
-void keeper_round(const struct keeper *keeper, int64_t now)
+/*
+ * An error here is nobody's answer: the next tick tries again, and what was not merged or synced is still in the journal.
+ *
+ * While segments fill quickly the newest frozen one waits: what is hot has been changed again by the time that its turn comes, and then need not be
+ * merged.
+ */
+void keeper_round(struct keeper *keeper, int64_t now)
 {
 	struct journal *journal = keeper->merge.journal;
 	uint64_t segments = atomic_load(&journal->control->segments);
 
 	(void)(keeper->syncs ? journal_sync_all(journal) : journal_log(journal));
 	if (control_first(segments) < control_last(segments))
-		(void)merge_run(&keeper->merge, now, 0);
+		(void)merge_run(&keeper->merge, segments == keeper->seen ? 0 : 1, now, 0);
+	keeper->seen = segments;
 	journal_retire(journal);
 	sweep_one(keeper, now);
 }
@@ -97,9 +105,15 @@ void keeper_start(struct keeper *keeper)
 	pthread_mutex_unlock(&keeper->lock);
 }
 
-void keeper_wake(struct keeper *keeper)
+void keeper_notice(struct keeper *keeper)
 {
-	pthread_cond_signal(&keeper->wake);
+	uint64_t segments = atomic_load_explicit(&keeper->merge.journal->control->segments, memory_order_relaxed);
+
+	if (atomic_load_explicit(&keeper->noticed, memory_order_relaxed) == segments)
+		return;
+	atomic_store_explicit(&keeper->noticed, segments, memory_order_relaxed);
+	if (control_first(segments) + 1 < control_last(segments))
+		pthread_cond_signal(&keeper->wake);
 }
 
 void keeper_stop(struct keeper *keeper)

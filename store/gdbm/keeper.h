@@ -18,6 +18,8 @@ struct keeper {
 	bool syncs; /* SESSION_SYNC is not "no" */
 	_Atomic bool running;
 	bool stop;
+	_Atomic uint64_t noticed; /* the segments at the last waking */
+	uint64_t seen;            /* and at the last round */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -29,11 +31,11 @@ void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs);
 /* Begins the thread unless it runs. That it cannot be begun is no error: callers of the store then merge by themselves. */
 void keeper_start(struct keeper *keeper);
 
-/* There is something to merge: do not wait for the next tick. */
-void keeper_wake(struct keeper *keeper);
+/* After a change: if a segment has become full meanwhile, and another waits already, the thread does not wait for its next tick. */
+void keeper_notice(struct keeper *keeper);
 
 /* What the thread does at each tick, with the time given: syncs, merges, looks through one shard whose time has come. */
-void keeper_round(const struct keeper *keeper, int64_t now);
+void keeper_round(struct keeper *keeper, int64_t now);
 
 /* Ends the thread, if it runs, and waits for it. */
 void keeper_stop(struct keeper *keeper);

@@ -313,7 +313,7 @@ static int lock_merging(const struct merge *merge, unsigned wait_ms)
 	return control_lock(&merge->journal->control->merging, &deadline);
 }
 
-int merge_run(const struct merge *merge, int64_t now, unsigned wait_ms)
+int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wait_ms)
 {
 	struct control *control = merge->journal->control;
 	uint64_t segments;
@@ -322,8 +322,8 @@ int merge_run(const struct merge *merge, int64_t now, unsigned wait_ms)
 	if (status != STORE_OK)
 		return status;
 	segments = atomic_load(&control->segments);
-	if (control_first(segments) < control_last(segments)) {
-		uint32_t first = control_first(segments), last = control_last(segments) - 1;
+	if (control_first(segments) + keep < control_last(segments)) {
+		uint32_t first = control_first(segments), last = control_last(segments) - 1 - keep;
 
 		/* Whoever began to append before the segment was frozen has ended. */
 		status = control_quiesce(control, merge->wait_ms);

@@ -22,10 +22,10 @@ struct merge {
 };
 
 /*
- * Merges all frozen segments at now. STORE_OK (there may have been none); STORE_BUSY when another process is at it, for longer than
+ * Merges the frozen segments but the newest keep at now. STORE_OK (there may have been none); STORE_BUSY when another process is at it, for longer than
  * wait_ms; otherwise what the system said, and nothing was lost: the segments stay.
  */
-int merge_run(const struct merge *merge, int64_t now, unsigned wait_ms);
+int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wait_ms);
 
 /*
  * Looks through one shard's file at now, and writes it anew without what has expired, if that is at least one part in share of it or half

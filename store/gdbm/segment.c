@@ -25,7 +25,8 @@
 #define ALIGNMENT 16u       /* of frames and of the entries in them; positions in slots count in these */
 #define OCTETS_PER_SLOT 64u /* no record is shorter, so the index is never full */
 #define GROWTH_STEP (1u << 20)
-#define PREPARE_STEP (256u << 10)
+#define PREPARE_STEP (1u << 20)
+#define PREPARE_AFTER 256u /* changes, so that a process of one request does not pay for many */
 #define PROBES_MAX 4096u
 #define QUIET_MS 20 /* how long a sync waits for writers that are half done */
 
@@ -479,7 +480,14 @@ static void prepare(struct segment *segment, uint64_t end)
 {
 #ifdef MADV_POPULATE_WRITE
 	uint64_t from = atomic_load_explicit(&segment->prepared, memory_order_relaxed), to;
+	uint32_t published = atomic_load_explicit(&segment->published, memory_order_relaxed);
 
+	if (published <= PREPARE_AFTER) {
+		atomic_store_explicit(&segment->published, published + 1, memory_order_relaxed);
+		if (published == PREPARE_AFTER)
+			(void)madvise(segment->map + segment->hot->end, segment->size - segment->hot->end, MADV_POPULATE_WRITE);
+		return;
+	}
 	if (end <= from)
 		return;
 	from = (end > from + PREPARE_STEP ? end : from) / PAGE * PAGE;

@@ -55,7 +55,8 @@ struct segment {
 	size_t size;
 	_Atomic uint64_t *slots;
 	uint64_t slot_mask;
-	_Atomic uint64_t prepared; /* up to here this process has the pages at hand */
+	_Atomic uint64_t prepared;    /* up to here this process has the pages of the frames at hand */
+	_Atomic uint32_t published;   /* slots that this process wrote to, up to the number that makes it fetch the index whole */
 	uint32_t number;
 	int hot_fd, journal_fd;
 };
