@@ -21,16 +21,20 @@ store_libstore_hooks_la_LIBADD = $(store_libstore_la_LIBADD)
 
 if HAVE_GDBM
 gdbm_sources = \
+	store/gdbm/append.c \
 	store/gdbm/base.c \
 	store/gdbm/base.h \
+	store/gdbm/behind.c \
 	store/gdbm/control.c \
 	store/gdbm/control.h \
 	store/gdbm/files.c \
 	store/gdbm/files.h \
+	store/gdbm/frame.h \
 	store/gdbm/gdbm.c \
 	store/gdbm/hook.h \
 	store/gdbm/identity.c \
 	store/gdbm/identity.h \
+	store/gdbm/index.c \
 	store/gdbm/journal.c \
 	store/gdbm/journal.h \
 	store/gdbm/keeper.c \

@@ -12,6 +12,7 @@
 #include "store/gdbm/hook.h"
 #include "store/store.h"
 
+#define FRAME_SPACE 4096u  /* what a segment of one frame needs besides it */
 #define SYNC_WAIT_MS 5000u /* a sync can take long on a busy disk; the operation is done, so the wait is generous */
 #define SYNC_NAP_MS 20u
 
@@ -114,7 +115,7 @@ static size_t next_size(const struct journal *journal, size_t frame)
 	char name[32];
 
 	if (journal->segment_size > 0)
-		return journal->segment_size > frame ? journal->segment_size : frame;
+		return journal->segment_size > frame + FRAME_SPACE ? journal->segment_size : frame + FRAME_SPACE;
 	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
 		snprintf(name, sizeof(name), "%02u.gdbm", i);
 		if (fstatat(journal->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -213,7 +214,7 @@ static int log_segment(struct journal *journal, uint32_t number, bool sync)
 	pthread_rwlock_rdlock(&journal->mapping);
 	segment = atomic_load(view_of(journal, number));
 	if (segment && segment->number == number)
-		status = segment_log(segment, journal->control, sync);
+		status = segment_log(segment, journal->seed, sync);
 	pthread_rwlock_unlock(&journal->mapping);
 	return status;
 }
@@ -279,38 +280,11 @@ int journal_log(struct journal *journal)
 	return lead(journal, false);
 }
 
-static bool segment_dirty(struct journal *journal, uint32_t number)
-{
-	struct segment *segment;
-	bool dirty = false;
-
-	if (journal_segment(journal, number, &segment) != STORE_OK)
-		return true; /* then the sync says why */
-	pthread_rwlock_rdlock(&journal->mapping);
-	segment = atomic_load(view_of(journal, number));
-	if (segment && segment->number == number)
-		dirty = atomic_load(&segment->hot->tail) != atomic_load(&segment->hot->synced);
-	pthread_rwlock_unlock(&journal->mapping);
-	return dirty;
-}
-
-bool journal_dirty(struct journal *journal)
-{
-	uint64_t segments = atomic_load(&journal->control->segments);
-
-	for (uint32_t n = control_first(segments); n <= control_last(segments); n++)
-		if (segment_dirty(journal, n))
-			return true;
-	return false;
-}
-
 int journal_sync_all(struct journal *journal)
 {
 	struct timespec deadline;
 	int status;
 
-	if (!journal_dirty(journal))
-		return STORE_OK;
 	control_deadline(journal->wait_ms + SYNC_WAIT_MS, &deadline);
 	status = control_lock(&journal->control->syncing, &deadline);
 	if (status != STORE_OK)

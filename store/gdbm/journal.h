@@ -64,9 +64,6 @@ uint64_t journal_ticket(struct journal *journal);
  */
 int journal_sync(struct journal *journal, uint64_t ticket);
 
-/* True if something was appended that is not known to be on the disk. */
-bool journal_dirty(struct journal *journal);
-
 /* As journal_sync, for all that was appended so far, with or without a ticket. */
 int journal_sync_all(struct journal *journal);
 

@@ -52,8 +52,8 @@ static void sweep_one(const struct keeper *keeper, int64_t now)
 /*
  * An error here is nobody's answer: the next tick tries again, and what was not merged or synced is still in the journal.
  *
- * While segments fill quickly the newest frozen one waits: what is hot has been changed again by the time that its turn comes, and then need not be
- * merged.
+ * While segments fill quickly the newest frozen one waits: what is hot has been changed again by the time that its turn comes, and then
+ * need not be merged.
  */
 void keeper_round(struct keeper *keeper, int64_t now)
 {

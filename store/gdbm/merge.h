@@ -22,8 +22,8 @@ struct merge {
 };
 
 /*
- * Merges the frozen segments but the newest keep at now. STORE_OK (there may have been none); STORE_BUSY when another process is at it, for longer than
- * wait_ms; otherwise what the system said, and nothing was lost: the segments stay.
+ * Merges the frozen segments but the newest keep at now. STORE_OK (there may have been none); STORE_BUSY when another process is at it, for
+ * longer than wait_ms; otherwise what the system said, and nothing was lost: the segments stay.
  */
 int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wait_ms);
 

@@ -6,8 +6,10 @@
  * by whoever syncs (journal.h). Only so does a change cost no system call, and a sync no page that others have mapped.
  *
  * A frame holds one record with its key, or two that belong together (a rename), and a mark that binds it to this segment, this place and
- * this store. The order of a change is: reserve room (one compare-and-swap of the tail), write the frame, its mark last, publish the slot
- * of its key (one store). A process that dies between any two of these leaves an unused frame and nothing else. Slots are never emptied.
+ * this store. Frames stand in *extents* of some pages, each of which one thread of one process fills, so that writers do not share pages.
+ * The order of a change is: write the frame behind the others of the extent, raise the extent's count of used octets (one store), publish
+ * the slot of its key (one store). A process that dies between any two of these leaves an unused frame or the rest of an extent, and
+ * nothing else. Slots are never emptied.
  *
  * After a reboot the hot file is built again from the journal file, and a frame that does not check is passed over, alone.
  *
@@ -23,8 +25,6 @@
 
 #include "store/record.h"
 
-struct control;
-
 /* At the head of the journal file; never changed. */
 struct segment_header {
 	char magic[16];
@@ -34,7 +34,8 @@ struct segment_header {
 	uint64_t sum; /* of all before it */
 };
 
-/* At the head of the hot file, in a page of its own; then the frames; then the slots. */
+/* At the head of the hot file, in a page of its own; then the frames; then the slots; then for each page how much of it is in the journal
+ * file. */
 struct segment_hot {
 	char magic[16];
 	uint32_t version;
@@ -42,10 +43,21 @@ struct segment_hot {
 	uint64_t end;                            /* of the frames */
 	uint64_t slots;                          /* a power of two */
 	uint32_t recovered;                      /* built from the journal file: a GDBM file may have newer records (a restored backup) */
-	_Alignas(64) _Atomic uint64_t tail;      /* where the next frame goes */
+	_Alignas(64) _Atomic uint64_t tail;      /* where the next extent goes */
 	_Alignas(64) _Atomic uint64_t allocated; /* up to here the disk has promised room, in both files */
-	_Alignas(64) _Atomic uint64_t logged;    /* up to here the journal file has it all; the syncing lock guards this and the next */
-	_Atomic uint64_t synced;                 /* and up to here it is on the disk */
+	_Alignas(64) _Atomic uint64_t
+	    settled;               /* before here every extent is full and logged; the syncing lock guards this, the next, and the array */
+	_Atomic uint32_t unsynced; /* the journal file has something that may not be on the disk */
+};
+
+#define SEGMENT_PENS 16u
+
+/* Where a thread of this process is writing: whoever has busy may use the rest. */
+struct segment_pen {
+	_Alignas(64) _Atomic uint32_t busy;
+	uint32_t pages;  /* that its next extent gets */
+	uint64_t extent; /* 0: none yet */
+	uint64_t at, end;
 };
 
 /* One process's view of a segment. */
@@ -55,10 +67,11 @@ struct segment {
 	size_t size;
 	_Atomic uint64_t *slots;
 	uint64_t slot_mask;
-	_Atomic uint64_t prepared;    /* up to here this process has the pages of the frames at hand */
-	_Atomic uint32_t published;   /* slots that this process wrote to, up to the number that makes it fetch the index whole */
+	_Atomic uint32_t *logged;   /* for the first page of each extent: octets of the extent that the journal file has */
+	_Atomic uint32_t published; /* slots that this process wrote to, up to the number that makes it fetch the index whole */
 	uint32_t number;
 	int hot_fd, journal_fd;
+	struct segment_pen pens[SEGMENT_PENS];
 };
 
 struct segment_entry {
@@ -97,7 +110,8 @@ int segment_find(const struct segment *segment, const struct store_key *key, uin
  */
 int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed);
 
-/* Promises disk room for at least one more frame of size octets. The caller holds the growth lock. STORE_OK or STORE_UNAVAILABLE, errno. */
+/* Promises disk room for at least one more extent with a frame of size octets. The caller holds the growth lock. STORE_OK or
+ * STORE_UNAVAILABLE, errno. */
 int segment_grow(struct segment *segment, size_t size);
 
 /*
@@ -112,7 +126,7 @@ bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard,
  * Writes to the journal file what it does not have yet, and, if sync, waits until it is on the disk. The caller holds the syncing lock, and
  * keeps the segment mapped. STORE_OK or STORE_UNAVAILABLE with errno; then the next call writes all of it again.
  */
-int segment_log(struct segment *segment, struct control *control, bool sync);
+int segment_log(struct segment *segment, uint64_t seed, bool sync);
 
 /* True if any frame was ever begun here. */
 bool segment_used(const struct segment *segment);

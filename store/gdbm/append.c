@@ -1,0 +1,233 @@
+/* append.c - writing frames: pens, extents, and room for more of them. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "store/gdbm/frame.h"
+#include "store/gdbm/hook.h"
+#include "store/store.h"
+
+#define GROWTH_STEP (1u << 20)
+#define INDEX_AFTER 256u /* changes, after which a process fetches the pages of the index at once and not one by one */
+
+size_t segment_frame_size(const struct segment_entry *entries, unsigned count)
+{
+	size_t size = sizeof(struct frame);
+
+	for (unsigned i = 0; i < count; i++)
+		size += entry_size(entries[i].record);
+	return size;
+}
+
+/* A page that this process has not touched yet costs a fault; many at once cost little more. Where the kernel cannot do it, they just do.
+ */
+static void fetch_pages(const struct segment *segment, uint64_t from, uint64_t to)
+{
+#ifdef MADV_POPULATE_WRITE
+	(void)madvise(segment->map + from, to - from, MADV_POPULATE_WRITE);
+#else
+	(void)segment;
+	(void)from;
+	(void)to;
+#endif
+}
+
+static void note_published(struct segment *segment)
+{
+	uint32_t published = atomic_load_explicit(&segment->published, memory_order_relaxed);
+
+	if (published > INDEX_AFTER)
+		return;
+	atomic_store_explicit(&segment->published, published + 1, memory_order_relaxed);
+	if (published == INDEX_AFTER)
+		fetch_pages(segment, segment->hot->end, segment->size);
+}
+
+static int reserve(struct segment *segment, size_t size, uint64_t *ret)
+{
+	struct segment_hot *hot = segment->hot;
+	uint64_t at = atomic_load(&hot->tail);
+
+	do {
+		if (at + size > hot->end)
+			return STORE_TOO_LARGE;
+		if (at + size > atomic_load(&hot->allocated))
+			return STORE_BUSY;
+	} while (!atomic_compare_exchange_weak(&hot->tail, &at, at + size));
+	STORE_HOOK("hot tail", &hot->tail, sizeof(hot->tail));
+	*ret = at;
+	return STORE_OK;
+}
+
+/* ---- extents ------------------------------------------------------------------------------------------------------- */
+
+/* Threads begin at different pens, so that none waits as long as there are enough. */
+static struct segment_pen *pen_take(struct segment *segment)
+{
+	static _Atomic unsigned threads;
+	static _Thread_local unsigned mine;
+
+	if (mine == 0)
+		mine = atomic_fetch_add(&threads, 1) + 1;
+	for (unsigned i = 0;; i++) {
+		struct segment_pen *pen = &segment->pens[(mine + i) % SEGMENT_PENS];
+
+		if (atomic_exchange_explicit(&pen->busy, 1, memory_order_acquire) == 0)
+			return pen;
+		if (i % SEGMENT_PENS == SEGMENT_PENS - 1)
+			sched_yield();
+	}
+}
+
+static void pen_give(struct segment_pen *pen)
+{
+	atomic_store_explicit(&pen->busy, 0, memory_order_release);
+}
+
+static uint32_t pages_max(const struct segment *segment)
+{
+	uint64_t share = (segment->hot->end - FRAME_DATA) / FRAME_PAGE / (2 * SEGMENT_PENS);
+
+	return share < 1 ? 1 : share < EXTENT_PAGES_MAX ? (uint32_t)share : EXTENT_PAGES_MAX;
+}
+
+static void extent_begin(struct segment *segment, struct segment_pen *pen, uint64_t at, uint32_t pages, uint64_t seed)
+{
+	struct extent *extent = extent_at(segment, at);
+
+	if (pages > 1)
+		fetch_pages(segment, at, at + (uint64_t)pages * FRAME_PAGE);
+	extent->pages = pages;
+	atomic_store_explicit(&extent->used, sizeof(*extent), memory_order_relaxed);
+	atomic_store_explicit(&extent->tag, extent_tag(segment, at, seed), memory_order_release);
+	STORE_HOOK("hot extent", extent, sizeof(*extent));
+	pen->extent = at;
+	pen->at = at + sizeof(*extent);
+	pen->end = at + (uint64_t)pages * FRAME_PAGE;
+	pen->pages = 2 * pages < pages_max(segment) ? 2 * pages : pages_max(segment);
+}
+
+static void extent_end(struct segment *segment, struct segment_pen *pen)
+{
+	struct extent *extent = extent_at(segment, pen->extent);
+
+	atomic_store_explicit(&extent->used, (uint32_t)(pen->at - pen->extent) | EXTENT_FULL, memory_order_release);
+	STORE_HOOK("hot full", extent, sizeof(*extent));
+	pen->extent = 0;
+}
+
+/* Makes sure that the pen has room for a frame of size octets. */
+static int pen_room(struct segment *segment, struct segment_pen *pen, size_t size, uint64_t seed)
+{
+	uint32_t least = (uint32_t)((sizeof(struct extent) + size + FRAME_PAGE - 1) / FRAME_PAGE), pages;
+	uint64_t at;
+	int status;
+
+	if (pen->extent && pen->at + size <= pen->end)
+		return STORE_OK;
+	pages = pen->pages > least ? pen->pages : least;
+	status = reserve(segment, (size_t)pages * FRAME_PAGE, &at);
+	if (status == STORE_TOO_LARGE && pages > least) {
+		pages = least;
+		status = reserve(segment, (size_t)pages * FRAME_PAGE, &at);
+	}
+	if (status != STORE_OK)
+		return status;
+	if (pen->extent)
+		extent_end(segment, pen);
+	extent_begin(segment, pen, at, pages, seed);
+	return STORE_OK;
+}
+
+/* ---- frames -------------------------------------------------------------------------------------------------------- */
+
+static void write_frame(struct segment *segment, uint64_t at, size_t size, const struct segment_entry *entries, unsigned count,
+                        uint64_t seed)
+{
+	struct frame *frame = (struct frame *)(void *)(segment->map + at);
+	const uint8_t *records[2] = { entries[0].record, entries[count - 1].record };
+	uint8_t *p = segment->map + at + sizeof(*frame);
+
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(p, entries[i].key->octets, STORE_KEY_SIZE);
+		memcpy(p + STORE_KEY_SIZE, entries[i].record, record_size(entries[i].record));
+		STORE_HOOK("hot entry", p, entry_size(entries[i].record));
+		p += entry_size(entries[i].record);
+	}
+	frame->size = (uint32_t)size;
+	frame->count = count;
+	frame->mark = frame_mark(segment, at, (uint32_t)size, count, records, seed);
+	STORE_HOOK("hot frame", frame, sizeof(*frame));
+}
+
+/* Writes the frame where the pen is; from the last store on it is in the journal. */
+static int pen_write(struct segment *segment, struct segment_pen *pen, const struct segment_entry *entries, unsigned count, uint64_t seed,
+                     uint64_t *ret)
+{
+	size_t size = segment_frame_size(entries, count);
+	int status = pen_room(segment, pen, size, seed);
+	struct extent *extent;
+
+	if (status != STORE_OK)
+		return status;
+	write_frame(segment, pen->at, size, entries, count, seed);
+	*ret = pen->at;
+	pen->at += size;
+	extent = extent_at(segment, pen->extent);
+	atomic_store_explicit(&extent->used, (uint32_t)(pen->at - pen->extent), memory_order_release);
+	STORE_HOOK("hot used", extent, sizeof(*extent));
+	return STORE_OK;
+}
+
+int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed)
+{
+	struct segment_pen *pen;
+	uint64_t at, position;
+	int status;
+
+	for (unsigned i = 0; i < count; i++)
+		if (!index_has_room(segment, entries[i].key))
+			return STORE_TOO_LARGE;
+	pen = pen_take(segment);
+	status = pen_write(segment, pen, entries, count, seed, &at);
+	pen_give(pen);
+	if (status != STORE_OK)
+		return status;
+	position = at + sizeof(struct frame);
+	for (unsigned i = 0; i < count; i++) {
+		if (!index_publish(segment, entries[i].key, position))
+			return STORE_UNAVAILABLE;
+		position += entry_size(entries[i].record);
+	}
+	note_published(segment);
+	return STORE_OK;
+}
+
+int segment_grow(struct segment *segment, size_t size)
+{
+	struct segment_hot *hot = segment->hot;
+	uint64_t from = atomic_load(&hot->allocated),
+	         to = frame_align(atomic_load(&hot->tail) + frame_align(size + sizeof(struct extent), FRAME_PAGE) +
+	                              EXTENT_PAGES_MAX * FRAME_PAGE,
+	                          GROWTH_STEP);
+	int error;
+
+	to = to < hot->end ? to : hot->end;
+	if (to <= from)
+		return STORE_OK;
+	do
+		error = posix_fallocate(segment->journal_fd, (off_t)from, (off_t)(to - from));
+	while (error == EINTR);
+	while (error == 0 && (error = posix_fallocate(segment->hot_fd, (off_t)from, (off_t)(to - from))) == EINTR)
+		error = 0;
+	if (error != 0) {
+		errno = error;
+		return STORE_UNAVAILABLE;
+	}
+	atomic_store(&hot->allocated, to);
+	STORE_HOOK("hot room", &hot->allocated, sizeof(hot->allocated));
+	return STORE_OK;
+}
