@@ -34,9 +34,9 @@ struct http; /* one request and its response; belongs to the thread that serves 
 typedef void http_handler(struct http *h, struct sess *s);
 
 /*
- * One address. path is compared with PATH_INFO (empty means "/"). A "GET" route answers HEAD as well: the handler runs, and what it writes is
- * counted for Content-Length but not sent; a handler that changes something asks http_is_head first. When path matches and method does not:
- * 405 with Allow. When nothing matches: 404.
+ * One address. path is compared with PATH_INFO (empty means "/"). A "GET" route answers HEAD as well: the handler runs, and what it writes
+ * is counted for Content-Length but not sent; a handler that changes something asks http_is_head first. When path matches and method does
+ * not: 405 with Allow. When nothing matches: 404.
  *
  * A request that changes something (not GET, HEAD or OPTIONS) must come from our own pages: by Sec-Fetch-Site, else by Origin, else by the
  * token of sess_csrf_token, in the form's field "csrf_token" or in the header X-CSRF-Token. If not: 403, and the handler does not run.
@@ -53,23 +53,23 @@ struct http_route {
 #define HTTP_ROUTE_ANY_BODY 8u   /* takes a body of any type; else one that is not a form's is answered with 415 */
 
 /*
- * Serves routes (ended by a zero entry) as FastCGI when standard input is a listening socket, until SIGTERM, SIGINT, SIGHUP or SIGUSR1, else
- * as plain CGI. argv: --version, --help. Returns the exit status: 0 after an orderly end, 64 when started as neither, 78 when settings, keys
- * or store cannot be used (one line on standard error says why).
+ * Serves routes (ended by a zero entry) as FastCGI when standard input is a listening socket, until SIGTERM, SIGINT, SIGHUP or SIGUSR1,
+ * else as plain CGI. argv: --version, --help. Returns the exit status: 0 after an orderly end, 64 when started as neither, 78 when
+ * settings, keys or store cannot be used (one line on standard error says why).
  *
  * It takes the process: blocks those signals in every thread, ignores SIGPIPE and SIGXFSZ, and keeps SIGURG for itself. Handlers run in
- * THREADS threads at once. A stop lets every request end that is under way or waits in the queue, and is over after at most 8 seconds; a second
- * signal cuts what is left.
+ * THREADS threads at once. A stop lets every request end that is under way or waits in the queue, and is over after at most 8 seconds; a
+ * second signal cuts what is left.
  */
 int sess_serve(int argc, char **argv, const struct http_route *routes);
 
 /* ---- the request -------------------------------------------------------------------------------------------------- */
 
-const char *http_method(const struct http *h);                      /* "GET", "POST", … */
-const char *http_path(const struct http *h);                        /* PATH_INFO, "/" when empty */
-const char *http_param(const struct http *h, const char *name);     /* a CGI variable, or NULL */
-bool http_is_head(const struct http *h);                            /* the request only asks for the head of a GET */
-bool http_accepts_json(const struct http *h);                       /* Accept names application/json */
+const char *http_method(const struct http *h);                  /* "GET", "POST", … */
+const char *http_path(const struct http *h);                    /* PATH_INFO, "/" when empty */
+const char *http_param(const struct http *h, const char *name); /* a CGI variable, or NULL */
+bool http_is_head(const struct http *h);                        /* the request only asks for the head of a GET */
+bool http_accepts_json(const struct http *h);                   /* Accept names application/json */
 
 /* The body, whole; its size to *size. It was at most BODY_MAX, and agreed with CONTENT_LENGTH. */
 const void *http_body(const struct http *h, size_t *size);
@@ -83,16 +83,16 @@ const char *http_field(const struct http *h, const char *name);
 /* ---- the response ------------------------------------------------------------------------------------------------- */
 
 /*
- * Adds a header line; only before http_begin. False if name or value cannot stand in a header, if the header is one of ours (Status, Connection,
- * Content-Type, Content-Length, Transfer-Encoding, Set-Cookie) or makes the web server send a file (X-Sendfile and its like), or if there is
- * no room: all of them together have 2048 octets. Every response carries X-Content-Type-Options, Referrer-Policy and, unless given here, a
- * Content-Security-Policy that allows nothing.
+ * Adds a header line; only before http_begin. False if name or value cannot stand in a header, if the header is one of ours (Status,
+ * Connection, Content-Type, Content-Length, Transfer-Encoding, Set-Cookie) or makes the web server send a file (X-Sendfile and its like),
+ * or if there is no room: all of them together have 2048 octets. Every response carries X-Content-Type-Options, Referrer-Policy and, unless
+ * given here, a Content-Security-Policy that allows nothing.
  */
 bool http_header(struct http *h, const char *name, const char *value);
 
 /*
- * Commits the session and begins the response. "; charset=utf-8" is added to a content_type of "text/". Where the session cannot be committed
- * the answer is ours (400, 409, 503 with Retry-After, 500) and what the handler writes afterwards is dropped; then false.
+ * Commits the session and begins the response. "; charset=utf-8" is added to a content_type of "text/". Where the session cannot be
+ * committed the answer is ours (400, 409, 503 with Retry-After, 500) and what the handler writes afterwards is dropped; then false.
  */
 bool http_begin(struct http *h, int status, const char *content_type);
 

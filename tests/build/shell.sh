@@ -19,7 +19,7 @@ scripts=$({
 	done
 } | sort -u)
 for script in $scripts; do
-	shell=sh
+	shell="sh"
 	! head -n 1 "$script" | grep -q bash || shell=bash
 	ok "$script is clean" shellcheck -x -s $shell "$script"
 done

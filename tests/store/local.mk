@@ -20,3 +20,24 @@ tests_store_life_SOURCES = tests/store/life.c tests/store/folder.h tests/tap.h
 tests_store_life_LDADD = store/libstore.la
 TESTS += tests/store/life
 endif
+
+# The tests that end, fail or record a process at each of its steps have its system calls wrapped.
+if HAVE_GDBM
+steps_sources = tests/store/steps.c tests/store/steps.h tests/store/folder.h tests/tap.h
+steps_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pwrite,--wrap=pread,--wrap=fdatasync,--wrap=fsync,--wrap=renameat,--wrap=unlinkat \
+	-Wl,--wrap=ftruncate,--wrap=posix_fallocate,--wrap=openat,--wrap=mmap,--wrap=memfd_create,--wrap=copy_file_range \
+	-Wl,--wrap=sendfile,--wrap=flock,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+story_sources = tests/store/life_story.c tests/store/life_story.h
+
+check_PROGRAMS += tests/store/crash_points
+tests_store_crash_points_SOURCES = tests/store/crash_points.c $(story_sources) $(steps_sources)
+tests_store_crash_points_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
+tests_store_crash_points_LDFLAGS = $(steps_ldflags)
+tests_store_crash_points_LDADD = store/libstore-hooks.la
+TESTS += tests/store/crash_points
+
+check_PROGRAMS += tests/store/crash_random
+tests_store_crash_random_SOURCES = tests/store/crash_random.c tests/store/folder.h tests/tap.h
+tests_store_crash_random_LDADD = store/libstore.la
+TESTS += tests/store/crash_random
+endif

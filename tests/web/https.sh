@@ -7,6 +7,8 @@
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 2 \
 	-subj /CN=localhost -addext 'subjectAltName=IP:127.0.0.1' 2>"$work/openssl.log" || bail_out "openssl made no certificate"
 configuration=$work/https.conf
+# lighttpd looks for an included file beside the first one.
+ln -s "$SESAME_SOURCE/deploy/lighttpd/sesame.conf" "$work/sesame.conf"
 cat >"$configuration" <<-END
 	server.modules += ( "mod_openssl" )
 	ssl.engine = "enable"
