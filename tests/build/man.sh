@@ -11,7 +11,8 @@ for page in *.[1-9]; do
 done
 
 # sesame.conf(5) and the settings that the library knows are the same.
-table=$(sed -n 's/^[[:space:]]*\[CONFIG_[A-Z_]*\].*{ *"\([A-Z_]*\)".*/\1/p; s/^[[:space:]]*{ *"\([A-Z][A-Z_]*\)".*/\1/p' ../lib/config.c | sort -u)
+table=$(sed -n 's/^[[:space:]]*\[CONFIG_[A-Z_]*\].*{ *"\([A-Z_]*\)".*/\1/p; s/^[[:space:]]*{ *"\([A-Z][A-Z_]*\)".*/\1/p' ../lib/config.c |
+	sort -u)
 documented=$(sed -n 's/^\.It Ev \([A-Z_]*\).*/\1/p' sesame.conf.5 | sort -u)
 ok "the library's settings were found" test -n "$table"
 is "$documented" "$table" "sesame.conf(5) has every setting of the library, and no other"

@@ -1,7 +1,7 @@
 /*
  * crash_points.c - a process is killed after its first, second, … last step: every store into mapped memory and every system call of a
- * run that creates, adds, removes, renames, fills segments, merges, sweeps, closes; and of the opening after a reboot. Afterwards, and after a
- * reboot, nothing that was answered is lost or doubled.
+ * run that creates, adds, removes, renames, fills segments, merges, sweeps, closes; and of the opening after a reboot. Afterwards, and
+ * after a reboot, nothing that was answered is lost or doubled.
  *
  * SESAME_LONG: every step; otherwise every STRIDEth, beginning at one that changes from day to day.
  */

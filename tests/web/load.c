@@ -9,8 +9,8 @@
  *     visits=N clicks=N unanswered_visits=N unanswered_clicks=N longest_ms=N
  *
  * visits and clicks were answered with 200. The unanswered ones were not, or with 5xx: the server may have counted them or not.
- * longest_ms is the
- * longest time for which one client got no good answer to what it asked again and again. Any other answer ends it with status 1.
+ * longest_ms is the longest time for which one client got no good answer to what it asked again and again. Any other answer ends it
+ * with status 1.
  */
 #include <errno.h>
 #include <netinet/in.h>
