@@ -77,6 +77,7 @@ struct story *story_new(void)
 	if (story == MAP_FAILED)
 		abort();
 	story->now = time(NULL);
+	story->certain = UINT32_MAX;
 	return story;
 }
 
@@ -199,6 +200,10 @@ static int do_steps(struct store *store, struct story *story)
 			return status;
 		}
 		story->answered = n + 1;
+		if (story->moment)
+			story->moment(story);
+		if (story->pause_us > 0)
+			usleep(story->pause_us);
 	}
 	return STORE_OK;
 }
@@ -207,7 +212,7 @@ static int do_steps(struct store *store, struct story *story)
 int story_run(struct story *story, const char *folder)
 {
 	char why[256];
-	struct store *store = open_in(story, folder, true, why);
+	struct store *store = open_in(story, folder, story->pause_us == 0, why);
 	int status;
 
 	if (!store)
@@ -273,6 +278,19 @@ static bool half_renamed(const struct story *story, uint32_t key, int64_t count,
 
 static char verdict[512];
 
+/* What was lost may leave any state that there was since. */
+static bool was_so(const struct story *story, uint32_t key, int64_t count)
+{
+	int64_t counts[STORY_KEYS];
+
+	for (uint32_t steps = story->certain; steps <= story->begun; steps++) {
+		expect(steps, counts);
+		if (counts[key] == count)
+			return true;
+	}
+	return false;
+}
+
 static const char *compare(struct store *store, const struct story *story, bool reboot)
 {
 	int64_t before[STORY_KEYS], after[STORY_KEYS];
@@ -284,6 +302,8 @@ static const char *compare(struct store *store, const struct story *story, bool 
 		int64_t count = count_in(store, story, key, &status);
 
 		if (count == before[key] || count == after[key] || (!reboot && half_renamed(story, key, count, before)))
+			continue;
+		if (story->certain != UINT32_MAX && was_so(story, key, count))
 			continue;
 		snprintf(verdict, sizeof(verdict), "key %u is %lld (%s), should be %lld or %lld; %u steps begun, %u answered", key,
 		         (long long)count, store_status_name(status), (long long)before[key], (long long)after[key], story->begun,

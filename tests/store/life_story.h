@@ -18,6 +18,9 @@ struct story {
 	_Atomic uint32_t refused;         /* steps that were answered by an error */
 	_Atomic uint64_t longest_us;      /* the longest step */
 	bool always_syncs;
+	unsigned pause_us;                         /* between two steps; with a pause a keeper works beside the run */
+	uint32_t certain;                          /* story_check: of the answered steps, so many must be there; UINT32_MAX: all */
+	void (*moment)(const struct story *story); /* if set: called after each answer */
 	int64_t now;
 };
 

@@ -36,6 +36,13 @@ tests_store_crash_points_LDFLAGS = $(steps_ldflags)
 tests_store_crash_points_LDADD = store/libstore-hooks.la
 TESTS += tests/store/crash_points
 
+check_PROGRAMS += tests/store/power_cut
+tests_store_power_cut_SOURCES = tests/store/power_cut.c $(story_sources) $(steps_sources)
+tests_store_power_cut_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
+tests_store_power_cut_LDFLAGS = $(steps_ldflags)
+tests_store_power_cut_LDADD = store/libstore-hooks.la
+TESTS += tests/store/power_cut
+
 check_PROGRAMS += tests/store/crash_random
 tests_store_crash_random_SOURCES = tests/store/crash_random.c tests/store/folder.h tests/tap.h
 tests_store_crash_random_LDADD = store/libstore.la
