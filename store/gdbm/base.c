@@ -99,6 +99,7 @@ static int status_of(gdbm_error error)
 		return STORE_NO_MEMORY;
 	case GDBM_FILE_OPEN_ERROR:
 	case GDBM_FILE_WRITE_ERROR:
+		return errno == EPERM ? STORE_DAMAGED : STORE_UNAVAILABLE; /* beyond the seal of a file in memory */
 	case GDBM_FILE_SYNC_ERROR:
 	case GDBM_FILE_CLOSE_ERROR:
 	case GDBM_FILE_TRUNCATE_ERROR:
@@ -349,7 +350,8 @@ static int make_empty(int fd, const char *name, uint64_t *size)
 
 /*
  * GDBM maps the file anew each time that it grows, which costs more than the stores; so it is made long enough before it is mapped, but
- * after it is opened: a file that is longer than its header says would be taken for one that was cut off at work.
+ * after it is opened: a file that is longer than its header says would be taken for one that was cut off at work. It can grow no further:
+ * a damaged file would make GDBM extend it to any size.
  */
 static int open_writer(struct base_merge *merge, const char *name, uint64_t size, size_t growth)
 {
@@ -365,7 +367,7 @@ static int open_writer(struct base_merge *merge, const char *name, uint64_t size
 		return status;
 	if (gdbm_needs_recovery(merge->file))
 		return STORE_DAMAGED;
-	if (ftruncate(merge->fd, (off_t)(size + growth)) != 0)
+	if (ftruncate(merge->fd, (off_t)(size + growth)) != 0 || fcntl(merge->fd, F_ADD_SEALS, F_SEAL_GROW) != 0)
 		return STORE_UNAVAILABLE;
 	return gdbm_setopt(merge->file, GDBM_SETMMAP, &mapped, sizeof(mapped)) == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
@@ -385,7 +387,7 @@ int base_merge_begin(struct base *base, unsigned shard, bool empty, size_t growt
 	merge->shard = shard;
 	merge->out = -1;
 	file_name(shard, ".new", name);
-	merge->fd = memfd_create(name, MFD_CLOEXEC);
+	merge->fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (merge->fd < 0)
 		status = STORE_UNAVAILABLE;
 	if (status == STORE_OK && !empty)

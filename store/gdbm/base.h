@@ -45,8 +45,9 @@ uint64_t base_shard_size(struct base *base, unsigned shard);
 struct base_merge; /* a new file for one shard, in memory until it is whole; belongs to one thread */
 
 /*
- * Begins a new file for a shard: as a copy of the present one with room for growth more octets, or empty (the caller then puts what is to
- * live on). STORE_OK; STORE_DAMAGED when the present one must not be written to (then begin empty, from what base_each still reads).
+ * Begins a new file for a shard: as a copy of the present one with room for growth more octets and no more, or empty (the caller then puts
+ * what is to live on). STORE_OK; STORE_DAMAGED when the present one must not be written to (then begin empty, from what base_each still
+ * reads).
  */
 int base_merge_begin(struct base *base, unsigned shard, bool empty, size_t growth, struct base_merge **ret);
 

@@ -13,11 +13,12 @@
 #include "store/gdbm/journal.h"
 #include "store/store.h"
 
-#define RECORD_SPACE 256u   /* octets that one more record makes a GDBM file grow, generously */
-#define WASTE 5u            /* halves: a file of this many times its records' octets is written anew; a fresh one has three or so */
-#define BATCH 8u            /* shards whose new files are put in place together */
-#define SWEEP_PAUSE 60      /* seconds at least between two looks through one shard */
-#define DEADLINES_MAX 4096u /* sampled in one look */
+#define RECORD_SPACE 256u     /* octets that one more record makes a GDBM file grow besides its own, generously */
+#define FILE_SPACE (1u << 20) /* and for buckets and a directory */
+#define WASTE 5u              /* halves: a file of this many times its records' octets is written anew; a fresh one has three or so */
+#define BATCH 8u              /* shards whose new files are put in place together */
+#define SWEEP_PAUSE 60        /* seconds at least between two looks through one shard */
+#define DEADLINES_MAX 4096u   /* sampled in one look */
 
 /* ---- what is to go into one shard ----------------------------------------------------------------------------------- */
 
@@ -73,7 +74,8 @@ static int source_next(struct source *source, const struct store_key **key, cons
 	return STORE_ABSENT;
 }
 
-static int source_count(const struct source *begun, uint64_t *ret)
+/* How many records there are, and the room that they may need. */
+static int source_count(const struct source *begun, uint64_t *ret, size_t *space)
 {
 	struct source source = *begun;
 	const struct store_key *key;
@@ -81,8 +83,11 @@ static int source_count(const struct source *begun, uint64_t *ret)
 	int status;
 
 	*ret = 0;
-	while ((status = source_next(&source, &key, &record)) == STORE_OK)
+	*space = FILE_SPACE;
+	while ((status = source_next(&source, &key, &record)) == STORE_OK) {
 		(*ret)++;
+		*space += RECORD_SPACE + (record ? 2 * record_size(record) : 0);
+	}
 	return status == STORE_ABSENT ? STORE_OK : status;
 }
 
@@ -115,11 +120,11 @@ static void count_damage(const struct merge *merge, uint64_t damaged)
 }
 
 /* Begins a new file with only what lives; what a damaged old file still gives is taken over too. */
-static int begin_anew(const struct merge *merge, unsigned shard, int64_t now, struct base_merge **ret, uint64_t *dead)
+static int begin_anew(const struct merge *merge, unsigned shard, size_t space, int64_t now, struct base_merge **ret, uint64_t *dead)
 {
 	struct survivors survivors = { .now = now, .status = STORE_OK };
 	uint64_t damaged = 0;
-	int status = base_merge_begin(merge->base, shard, true, base_shard_size(merge->base, shard), &survivors.to);
+	int status = base_merge_begin(merge->base, shard, true, 2 * base_shard_size(merge->base, shard) + space, &survivors.to);
 
 	if (status != STORE_OK)
 		return status;
@@ -237,14 +242,15 @@ static int merge_shard(struct batch *batch, const struct source *begun, int64_t 
 	struct base_merge *to;
 	int64_t earliest = INT64_MAX;
 	uint64_t count, dead;
-	int status = source_count(&source, &count);
+	size_t space;
+	int status = source_count(&source, &count, &space);
 
 	if (status != STORE_OK || count == 0)
 		return status;
 	if (anew)
-		status = begin_anew(merge, source.shard, now, &to, &dead);
+		status = begin_anew(merge, source.shard, space, now, &to, &dead);
 	else
-		status = base_merge_begin(merge->base, source.shard, false, count * RECORD_SPACE, &to);
+		status = base_merge_begin(merge->base, source.shard, false, space, &to);
 	if (status != STORE_OK)
 		return status;
 	status = put_all(&source, to, now, &earliest);
@@ -389,7 +395,7 @@ static int rewrite(const struct merge *merge, unsigned shard, int64_t now, uint6
 {
 	struct batch batch = { .merge = merge };
 	struct base_merge *to;
-	int status = begin_anew(merge, shard, now, &to, dead);
+	int status = begin_anew(merge, shard, FILE_SPACE, now, &to, dead);
 
 	if (status == STORE_OK)
 		status = batch_add(&batch, shard, to);

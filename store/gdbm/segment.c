@@ -372,12 +372,38 @@ static int read_back(struct segment *segment, uint64_t *end)
 	return STORE_OK;
 }
 
+/*
+ * A journal file whose header does not check is read all the same: each frame says by itself whether it is one. Its header is made anew,
+ * since the segment is mapped by it until it is merged.
+ */
+static int open_without_header(int folder, uint32_t number, int *fd, uint64_t *end)
+{
+	char name[32];
+	struct stat st;
+
+	file_name("journal", number, name);
+	*fd = files_open(folder, name, O_RDWR);
+	if (*fd < 0)
+		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
+	if (fstat(*fd, &st) == 0) {
+		*end = frame_align((uint64_t)st.st_size, FRAME_PAGE);
+		if (*end < 2 * FRAME_PAGE)
+			*end = 2 * FRAME_PAGE;
+		if (write_header(*fd, number, *end) == 0)
+			return STORE_OK;
+	}
+	close_keeping_errno(*fd);
+	return STORE_UNAVAILABLE;
+}
+
 int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment **ret)
 {
 	struct segment *segment;
 	uint64_t end;
 	int fd, status = open_journal(folder, number, &fd, &end);
 
+	if (status == STORE_DAMAGED)
+		status = open_without_header(folder, number, &fd, &end);
 	if (status == STORE_OK)
 		status = hot_new(folder, fd, number, end, &segment);
 	if (status != STORE_OK)

@@ -334,6 +334,21 @@ const char *story_check(const struct story *story, const char *folder, bool rebo
 	return wrong;
 }
 
+const char *story_works(const struct story *story, const char *folder)
+{
+	char why[256];
+	struct store *store = open_in(story, folder, true, why);
+	int status;
+
+	if (!store)
+		return "it does not open";
+	status = change(store, story, STORE_IF_ABSENT, STORY_KEYS + 2);
+	if (status == STORE_OK || status == STORE_EXISTS)
+		status = change(store, story, STORE_IF_PRESENT, STORY_KEYS + 2);
+	store_close(store);
+	return status == STORE_OK ? NULL : store_status_name(status);
+}
+
 /* ---- folders ------------------------------------------------------------------------------------------------------- */
 
 static void each_file(const char *folder, bool (*chosen)(const char *name), void (*act)(const char *path))

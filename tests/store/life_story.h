@@ -45,6 +45,9 @@ int story_run(struct story *story, const char *folder);
  */
 const char *story_check(const struct story *story, const char *folder, bool reboot);
 
+/* Opens the store in folder, makes and reads a session. NULL if that works, else what does not. */
+const char *story_works(const struct story *story, const char *folder);
+
 /* As after a reboot: nothing of this boot is left in folder. */
 void story_reboot(const char *folder);
 

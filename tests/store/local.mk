@@ -43,6 +43,20 @@ tests_store_power_cut_LDFLAGS = $(steps_ldflags)
 tests_store_power_cut_LDADD = store/libstore-hooks.la
 TESTS += tests/store/power_cut
 
+check_PROGRAMS += tests/store/failures
+tests_store_failures_SOURCES = tests/store/failures.c $(story_sources) $(steps_sources)
+tests_store_failures_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
+tests_store_failures_LDFLAGS = $(steps_ldflags)
+tests_store_failures_LDADD = store/libstore-hooks.la
+TESTS += tests/store/failures
+
+check_PROGRAMS += tests/store/damage
+tests_store_damage_SOURCES = tests/store/damage.c tests/store/folder.h tests/tap.h
+tests_store_damage_LDADD = store/libstore.la
+if !SANITIZED
+TESTS += tests/store/damage
+endif
+
 check_PROGRAMS += tests/store/crash_random
 tests_store_crash_random_SOURCES = tests/store/crash_random.c tests/store/folder.h tests/tap.h
 tests_store_crash_random_LDADD = store/libstore.la

@@ -1,5 +1,9 @@
 /* steps.c - the wrapped system calls and the hook. */
 
+#ifndef STORE_HOOKS
+#define STORE_HOOKS
+#endif
+
 #include "tests/store/steps.h"
 
 #include <errno.h>
