@@ -10,7 +10,8 @@ trap 'rm -f "$log"' EXIT
 # Programs that make many processes or kill them are left to the sanitizers.
 for program in store/contract lib/config lib/cookie lib/crypto lib/keyring lib/lifetime lib/origin lib/outage lib/session lib/signer; do
 	[ -x "$SESAME_BUILD/tests/$program" ] || continue
-	if valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "$SESAME_BUILD/tests/$program" >"$log" 2>&1; then
+	if valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+		"$SESAME_BUILD/tests/$program" >"$log" 2>&1; then
 		pass "$program has nothing to report"
 	else
 		fail "$program has nothing to report"
