@@ -11,6 +11,7 @@
 #ifndef SERVE_H
 #define SERVE_H
 
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "http_private.h"
@@ -32,18 +33,19 @@
 
 #define SERVE_FEW 2     /* threads that take part in any case; one slow request does not stop the program */
 #define SERVE_CROWDED 4 /* ticks */
-#define SERVE_LULL 1000 /* milliseconds */
+#define SERVE_LULL 100  /* milliseconds after which one thread that is not needed is let go; ten times that for one given to a queue */
 
 struct serve_worker;
 
 struct serve_rota {
 	_Atomic int wanted; /* workers 0 … wanted - 1 take part */
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
+	int size;
+	sem_t *wake; /* one for each worker */
 	/* The watchdog's own notes. */
 	int extra;
 	int crowded;
 	int64_t lowered;
+	int64_t relieved;
 };
 
 struct serve {
@@ -67,8 +69,9 @@ int serve_worker_start(struct serve *serve);
 /* Waits for all threads, which must be leaving, and frees them. */
 void serve_worker_join(struct serve *serve);
 
-/* Sets the rota to its beginning, for serve->workers_number threads. */
-void serve_rota_init(struct serve *serve);
+/* Sets the rota to its beginning, for serve->workers_number threads. False when out of memory. */
+bool serve_rota_init(struct serve *serve);
+void serve_rota_free(struct serve *serve);
 
 /* For workers: rests while worker number i is not needed and the process goes on. */
 void serve_rota_rest(struct serve *serve, int i);

@@ -1,14 +1,28 @@
+#include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 
 #include "serve.h"
 
-void serve_rota_init(struct serve *serve)
+bool serve_rota_init(struct serve *serve)
 {
 	struct serve_rota *rota = &serve->rota;
 
-	pthread_mutex_init(&rota->mutex, NULL);
-	pthread_cond_init(&rota->changed, NULL);
-	atomic_store(&rota->wanted, serve->workers_number < SERVE_FEW ? serve->workers_number : SERVE_FEW);
+	rota->wake = calloc((size_t)serve->workers_number, sizeof *rota->wake);
+	if (!rota->wake)
+		return false;
+	for (int i = 0; i < serve->workers_number; i++)
+		sem_init(&rota->wake[i], 0, 0);
+	rota->size = serve->workers_number;
+	atomic_store(&rota->wanted, rota->size < SERVE_FEW ? rota->size : SERVE_FEW);
+	return true;
+}
+
+void serve_rota_free(struct serve *serve)
+{
+	for (int i = 0; i < serve->rota.size; i++)
+		sem_destroy(&serve->rota.wake[i]);
+	free(serve->rota.wake);
 }
 
 bool serve_rota_has(const struct serve *serve, int i)
@@ -18,12 +32,10 @@ bool serve_rota_has(const struct serve *serve, int i)
 
 void serve_rota_rest(struct serve *serve, int i)
 {
-	struct serve_rota *rota = &serve->rota;
-
-	pthread_mutex_lock(&rota->mutex);
+	/* A wake that came too early or too often does no harm: it is asked again. */
 	while (!serve_rota_has(serve, i) && !atomic_load(&serve->stopping))
-		pthread_cond_wait(&rota->changed, &rota->mutex);
-	pthread_mutex_unlock(&rota->mutex);
+		if (sem_wait(&serve->rota.wake[i]) < 0 && errno != EINTR)
+			return;
 }
 
 /* Sets how many take part, within what there is; those that were not there before wake up. */
@@ -32,15 +44,11 @@ static void serve_rota_set(struct serve *serve, int wanted)
 	struct serve_rota *rota = &serve->rota;
 	int before;
 
-	if (wanted > serve->watchdog.slots_number)
-		wanted = serve->watchdog.slots_number;
-	if (wanted == atomic_load(&rota->wanted))
-		return;
-	pthread_mutex_lock(&rota->mutex);
+	if (wanted > rota->size)
+		wanted = rota->size;
 	before = atomic_exchange(&rota->wanted, wanted);
-	if (wanted > before)
-		pthread_cond_broadcast(&rota->changed);
-	pthread_mutex_unlock(&rota->mutex);
+	for (int i = before; i < wanted; i++)
+		sem_post(&rota->wake[i]);
 }
 
 void serve_rota_call(struct serve *serve)
@@ -48,28 +56,41 @@ void serve_rota_call(struct serve *serve)
 	serve_rota_set(serve, atomic_load(&serve->rota.wanted) + 1);
 }
 
-void serve_rota_tick(struct serve *serve, int64_t now)
+/* Counts the ticks at which connections wait, and gives a thread more for some on end. */
+static void serve_rota_queue(struct serve_rota *rota)
 {
-	struct serve_rota *rota = &serve->rota;
-	const struct watchdog *w = &serve->watchdog;
 	struct pollfd queue = { .fd = SERVE_LISTENER, .events = POLLIN };
 
 	rota->crowded = poll(&queue, 1, 0) > 0 ? rota->crowded + 1 : 0;
-	if (rota->crowded >= SERVE_CROWDED && rota->extra < w->slots_number) {
-		rota->crowded = 0;
-		rota->extra++;
+	if (rota->crowded < SERVE_CROWDED || rota->extra >= rota->size)
+		return;
+	rota->crowded = 0;
+	rota->extra++;
+}
+
+void serve_rota_tick(struct serve *serve, int64_t now)
+{
+	struct serve_rota *rota = &serve->rota;
+	int now_wanted = atomic_load(&rota->wanted);
+	int target;
+
+	serve_rota_queue(rota);
+	target = SERVE_FEW + serve->watchdog.slow + serve->watchdog.parked + rota->extra;
+	if (target >= now_wanted) {
 		rota->lowered = now;
+		serve_rota_set(serve, target);
+	} else if (now - rota->lowered >= SERVE_LULL) {
+		rota->lowered = now;
+		serve_rota_set(serve, now_wanted - 1);
 	}
-	if (now - rota->lowered >= SERVE_LULL) {
+	if (now - rota->relieved >= 10 * SERVE_LULL) {
+		rota->relieved = now;
 		rota->extra -= rota->extra > 0;
-		rota->lowered = now;
 	}
-	serve_rota_set(serve, SERVE_FEW + w->slow + w->parked + rota->extra);
 }
 
 void serve_rota_end(struct serve *serve)
 {
-	pthread_mutex_lock(&serve->rota.mutex);
-	pthread_cond_broadcast(&serve->rota.changed);
-	pthread_mutex_unlock(&serve->rota.mutex);
+	for (int i = 0; i < serve->rota.size; i++)
+		sem_post(&serve->rota.wake[i]);
 }

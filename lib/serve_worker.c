@@ -214,11 +214,10 @@ int serve_worker_start(struct serve *serve)
 
 	serve->workers = calloc((size_t)wanted, sizeof *serve->workers);
 	serve->watchdog.slots = aligned_alloc(_Alignof(struct watchdog_slot), (size_t)wanted * sizeof(struct watchdog_slot));
-	if (!serve->workers || !serve->watchdog.slots)
+	if (!serve->workers || !serve->watchdog.slots || !serve_rota_init(serve))
 		return 0;
 	memset(serve->watchdog.slots, 0, (size_t)wanted * sizeof(struct watchdog_slot));
 	serve->watchdog.slots_number = wanted;
-	serve_rota_init(serve);
 	while (started < wanted && serve_worker_start_one(serve, started))
 		started++;
 	serve->workers_number = started;
@@ -232,6 +231,7 @@ void serve_worker_join(struct serve *serve)
 		serve_fcgi_free(serve->workers[i].fcgi);
 		http_release(&serve->workers[i].http);
 	}
+	serve_rota_free(serve);
 	free(serve->workers);
 	free(serve->watchdog.slots);
 }

@@ -112,7 +112,7 @@ static void watchdog_end(struct watchdog_slot *slot, uint64_t state)
 	slot->reported = true;
 }
 
-/* Looks at one request that is under way; true if it has been for a tick or longer. */
+/* Looks at one request that is under way; true if it has been for more than a tick. */
 static bool watchdog_look_at(struct watchdog *w, struct watchdog_slot *slot, uint64_t state, int64_t now, int64_t latest)
 {
 	if (slot->noted != state >> 3) {
@@ -122,7 +122,7 @@ static bool watchdog_look_at(struct watchdog *w, struct watchdog_slot *slot, uin
 	}
 	if (now - slot->since >= w->timeout || now >= latest)
 		watchdog_end(slot, state);
-	return now > slot->since;
+	return now - slot->since > WATCHDOG_TICK;
 }
 
 bool watchdog_look(struct watchdog *w, int64_t now, int64_t latest)

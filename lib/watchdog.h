@@ -52,7 +52,7 @@ struct watchdog {
 	int64_t timeout; /* of one request, milliseconds */
 	pthread_t thread;
 	_Atomic bool asleep;
-	/* As of the last look: requests that have been under way for a tick or longer, and kept connections. */
+	/* As of the last look: requests that have been under way for more than a tick, and kept connections. */
 	int slow;
 	int parked;
 };

@@ -226,6 +226,9 @@ class Program:
                 process.kill()
                 process.wait()
         self.listener.close()
+        said = [line for line in self.logged().splitlines() if 'Sanitizer' in line or 'runtime error' in line]
+        if said:
+            tap.ok(False, 'no sanitizer has anything to report', said)
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
