@@ -16,7 +16,8 @@ struct serve_worker {
 	int number;
 	struct watchdog_slot *slot;
 	struct serve_fcgi *fcgi;
-	bool last; /* the connection is closed after this request, others wait */
+	bool last;    /* the connection is closed after this request, others wait */
+	bool lookout; /* this thread is the lookout */
 	struct http http;
 };
 
@@ -45,24 +46,45 @@ static bool serve_worker_request(struct serve_worker *k)
 	return keep && !k->last;
 }
 
-/* Waits once for the kept connection, and as the lookout for a new one. 1: a request is there; 0: nothing yet; -1: give the connection up.
+static void serve_worker_look_away(struct serve_worker *k)
+{
+	if (k->lookout)
+		atomic_store(&k->serve->lookout, false);
+	k->lookout = false;
+}
+
+/* Becomes the lookout, if one is needed. */
+static void serve_worker_look_out(struct serve_worker *k)
+{
+	bool vacant = false;
+
+	/* In this order: who left the role before has waited for connections since. */
+	k->lookout = atomic_compare_exchange_strong(&k->serve->lookout, &vacant, true);
+	if (watchdog_any(&k->serve->watchdog, WATCHDOG_FREE))
+		serve_worker_look_away(k);
+}
+
+/*
+ * Waits once for the kept connection, and as the lookout for a new one. 1: a request is there; 0: nothing yet; -1: give the connection up.
+ * Who gives it up for a new one stays the lookout until it waits for that one, lest a second thread gives up its own.
  */
 static int serve_worker_park_once(struct serve_worker *k, int descriptor)
 {
-	struct serve *serve = k->serve;
 	struct pollfd ready[2] = { { .fd = descriptor, .events = POLLIN }, { .fd = SERVE_LISTENER, .events = POLLIN } };
-	bool vacant = false;
-	bool lookout = !watchdog_any(&serve->watchdog, WATCHDOG_FREE) && atomic_compare_exchange_strong(&serve->lookout, &vacant, true);
-	int found = poll(ready, lookout ? 2 : 1, atomic_load(&serve->stopping) ? 0 : SERVE_SLICE);
+	bool stopping = atomic_load(&k->serve->stopping);
+	int found;
 
-	if (lookout)
-		atomic_store(&serve->lookout, false);
+	serve_worker_look_out(k);
+	found = poll(ready, k->lookout ? 2 : 1, stopping ? 0 : SERVE_SLICE);
+	k->last = found > 0 && ready[1].revents != 0;
+	if (k->last && !ready[0].revents)
+		return -1;
+	serve_worker_look_away(k);
 	if (found < 0)
 		return errno == EINTR ? 0 : -1;
-	k->last = lookout && ready[1].revents != 0;
 	if (ready[0].revents)
 		return 1;
-	return k->last || atomic_load(&serve->stopping) ? -1 : 0;
+	return stopping ? -1 : 0;
 }
 
 /* Waits for the next request on the kept connection. False when it is to be closed. */
@@ -101,6 +123,7 @@ static void serve_worker_connection(struct serve_worker *k, int descriptor)
 	} while (received == SERVE_FCGI_REQUEST && serve_worker_request(k) && serve_worker_park(k, descriptor));
 	/* Only after this does the watchdog leave the descriptor alone. */
 	watchdog_move(k->slot, WATCHDOG_FREE);
+	serve_worker_look_away(k);
 	close(descriptor);
 }
 
@@ -173,7 +196,8 @@ static void *serve_worker_main(void *context)
 	while (serve_worker_goes_on(k)) {
 		int descriptor;
 
-		if (!serve_rota_has(k->serve, k->number) && !atomic_load(&k->serve->stopping)) {
+		/* Who gave up a kept connection for a new one takes it. */
+		if (!k->last && !serve_rota_has(k->serve, k->number) && !atomic_load(&k->serve->stopping)) {
 			serve_worker_rest(k);
 			continue;
 		}
