@@ -17,6 +17,7 @@ EXTRA_DIST += tests/driver tests/environment tests/tap.h tests/tap.sh
 
 # A real lighttpd, a real browser.
 web_tests = \
+	tests/web/browser.sh \
 	tests/web/cookie.sh \
 	tests/web/crowd.sh \
 	tests/web/https.sh \
@@ -29,7 +30,7 @@ web_tests = \
 	tests/web/settings.sh
 TESTS += $(web_tests)
 dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
-EXTRA_DIST += tests/web/lib.sh tests/long/valgrind.sh
+EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/long/valgrind.sh
 
 check_PROGRAMS += tests/web/load
 tests_web_load_SOURCES = tests/web/load.c

@@ -79,10 +79,10 @@ start_programs() {
 	alive "$programs_pid"
 }
 
-# A port that was free a moment ago may be taken now by a test beside us: then another one.
+# A port that was free a moment ago may be taken now by a test beside us: then another one. With same_port set: that one.
 start_server() {
 	for attempt in 1 2 3 4 5; do
-		SESAME_PORT=$(free_port)
+		SESAME_PORT=${same_port:-$(free_port)}
 		rm -f "$SESAME_RUN/lighttpd.pid"
 		"$(PATH=$PATH:/usr/sbin command -v lighttpd)" -D -f "$configuration" >>"$work/server.log" 2>&1 &
 		server_pid=$!
