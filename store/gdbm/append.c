@@ -46,13 +46,14 @@ static void note_published(struct segment *segment)
 		fetch_pages(segment, segment->hot->end, segment->size);
 }
 
+/* A segment whose tail is damaged takes no more, as one that is full. */
 static int reserve(struct segment *segment, size_t size, uint64_t *ret)
 {
 	struct segment_hot *hot = segment->hot;
 	uint64_t at = atomic_load(&hot->tail);
 
 	do {
-		if (at + size > hot->end)
+		if (!extent_place(hot, at) || size > hot->end - at)
 			return STORE_TOO_LARGE;
 		if (at + size > atomic_load(&hot->allocated))
 			return STORE_BUSY;

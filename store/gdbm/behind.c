@@ -88,11 +88,16 @@ static uint32_t extent_used(const struct segment *segment, uint64_t at, uint64_t
 static int write_behind(struct segment *segment, uint64_t seed)
 {
 	struct segment_hot *hot = segment->hot;
-	uint64_t at = atomic_load(&hot->settled), end = atomic_load(&hot->tail), settled = at;
+	uint64_t at = atomic_load(&hot->settled), end = atomic_load(&hot->tail), settled;
 	struct run run = { .count = 0 };
 	uint32_t pages;
 	int status = STORE_OK;
 
+	if (!extent_place(hot, end))
+		end = hot->end;
+	if (!extent_place(hot, at) || at > end)
+		at = FRAME_DATA;
+	settled = at;
 	for (; at < end && status == STORE_OK; at += (uint64_t)pages * FRAME_PAGE) {
 		uint32_t used = extent_used(segment, at, seed, &pages), logged = atomic_load(&segment->logged[at / FRAME_PAGE]);
 

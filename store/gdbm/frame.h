@@ -33,6 +33,12 @@ static inline uint64_t frame_align(uint64_t size, uint64_t to)
 	return (size + to - 1) / to * to;
 }
 
+/* True if a hot file's word may be where an extent begins or the frames end; damage may have made it anything. */
+static inline bool extent_place(const struct segment_hot *hot, uint64_t at)
+{
+	return at % FRAME_PAGE == 0 && at >= FRAME_DATA && at <= hot->end;
+}
+
 /* The octets that a record takes as an entry, with its key. */
 static inline size_t entry_size(const uint8_t *record)
 {

@@ -289,7 +289,7 @@ int segment_unlink(int folder, uint32_t number)
 
 bool segment_used(const struct segment *segment)
 {
-	return atomic_load(&segment->hot->tail) > FRAME_DATA;
+	return atomic_load(&segment->hot->tail) != FRAME_DATA;
 }
 
 /* ---- after a reboot ------------------------------------------------------------------------------------------------ */
@@ -412,6 +412,7 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 	if (status != STORE_OK)
 		return failed(segment, status);
 	reindex(segment, end, seed);
+	end = frame_align(end, FRAME_PAGE);
 	segment->hot->recovered = 1;
 	atomic_store(&segment->hot->tail, end);
 	atomic_store(&segment->hot->allocated, end);
