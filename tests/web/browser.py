@@ -41,11 +41,18 @@ def same(got, expected, text):
     return claim(got == expected, text, f"is       {got!r}\nexpected {expected!r}")
 
 
+class Stale(RuntimeError):
+    """An element went away between finding and asking it: another page is coming."""
+
+
 def until(condition, seconds=10.0):
     """Asks again until condition() is true; its last answer."""
     end = time.monotonic() + seconds
     while True:
-        answer = condition()
+        try:
+            answer = condition()
+        except Stale:
+            answer = False
         if answer or time.monotonic() > end:
             return answer
         time.sleep(0.02)
@@ -101,7 +108,9 @@ class Browser:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
-            raise RuntimeError(f"{method} {path}: {error.read().decode()[:600]}") from None
+            text = error.read().decode()[:600]
+            kind = Stale if "stale element reference" in text or "no such element" in text else RuntimeError
+            raise kind(f"{method} {path}: {text}") from None
 
     def open(self, url):
         self.ask("POST", "/url", {"url": url})
