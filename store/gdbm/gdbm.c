@@ -290,16 +290,27 @@ static int note_damage(struct gdbm *g, int status)
 	return status;
 }
 
-/* After a change: it is answered when it is as safe as SESSION_SYNC says. */
+/* What is answered is as safe as SESSION_SYNC says, be it one's own change or what another one has changed just now. */
+static int settle_answer(struct gdbm *g, int status)
+{
+	int synced;
+
+	if (g->options.sync != STORE_SYNC_ALWAYS || (status != STORE_OK && status != STORE_GONE && status != STORE_EXISTS))
+		return status;
+	synced = journal_sync(&g->journal, atomic_load(&g->control->written));
+	return synced == STORE_OK ? status : synced;
+}
+
+/* Where there can be no thread to sync every second, the caller does. */
 static int settle(struct gdbm *g, int status)
 {
-	if (status != STORE_OK)
-		return status;
-	if (!g->options.brief) {
+	if (status == STORE_OK && !g->options.brief) {
 		keeper_start(&g->keeper);
 		keeper_notice(&g->keeper);
+		if (g->options.sync == STORE_SYNC_EVERY_SECOND && !keeper_runs(&g->keeper))
+			return journal_sync_all(&g->journal);
 	}
-	return g->options.sync == STORE_SYNC_ALWAYS ? journal_sync(&g->journal, journal_ticket(&g->journal)) : STORE_OK;
+	return settle_answer(g, status);
 }
 
 /* The journal has no room until something is merged: help, or wait for who is at it. False when the time is up. */
@@ -349,19 +360,26 @@ static int gdbm_load(struct store *store, const struct store_key *key, int64_t n
 		status = load_once(g, &to, now, ret);
 		ret->forwarded = true;
 	}
-	/* What is answered must be as safe as what was changed: another's change may not be on the disk yet. */
-	if (status == STORE_OK && g->options.sync == STORE_SYNC_ALWAYS)
-		status = journal_sync(&g->journal, atomic_load(&g->control->written));
-	return status;
+	return settle_answer(g, status);
 }
 
 /* ---- apply --------------------------------------------------------------------------------------------------------- */
+
+/* The ticket is taken while the stripes are held: whoever sees the change then knows what to wait for. */
+static int append_entries(struct gdbm *g, const struct segment_entry *entries, unsigned count)
+{
+	int status = journal_append(&g->journal, entries, count);
+
+	if (status == STORE_OK && g->options.sync == STORE_SYNC_ALWAYS)
+		(void)journal_ticket(&g->journal);
+	return status;
+}
 
 static int append(struct gdbm *g, const struct store_key *key, const struct record *record)
 {
 	struct segment_entry entry = { .key = key, .record = record->octets };
 
-	return journal_append(&g->journal, &entry, 1);
+	return append_entries(g, &entry, 1);
 }
 
 /* With the stripe held. A damaged record is no session: it may be replaced, not changed. */
@@ -528,7 +546,7 @@ static int append_renamed(struct gdbm *g, const struct store_key *from, const st
 	if (status == STORE_OK) {
 		struct segment_entry entries[2] = { { .key = to, .record = renamed->octets }, { .key = from, .record = grave.octets } };
 
-		status = journal_append(&g->journal, entries, 2);
+		status = append_entries(g, entries, 2);
 	}
 	record_free(&grave);
 	return status;

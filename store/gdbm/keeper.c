@@ -1,4 +1,4 @@
-/* keeper.c - the thread that looks after the store. */
+/* keeper.c - the threads that look after the store. */
 
 #include "store/gdbm/keeper.h"
 
@@ -30,6 +30,7 @@ void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs)
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&keeper->wake, &attributes);
+	pthread_cond_init(&keeper->end, &attributes);
 	pthread_condattr_destroy(&attributes);
 }
 
@@ -49,18 +50,25 @@ static void sweep_one(const struct keeper *keeper, int64_t now)
 	}
 }
 
+/* An error here is nobody's answer: no change is accepted until a sync succeeds, and the next tick tries again. */
+static void sync_round(const struct keeper *keeper)
+{
+	struct journal *journal = keeper->merge.journal;
+
+	(void)(keeper->syncs ? journal_sync_all(journal) : journal_log(journal));
+}
+
 /*
- * An error here is nobody's answer: the next tick tries again, and what was not merged or synced is still in the journal.
+ * What was not merged is still in the journal, so an error is nobody's here either.
  *
  * While segments fill quickly the newest frozen one waits: what is hot has been changed again by the time that its turn comes, and then
  * need not be merged.
  */
-void keeper_round(struct keeper *keeper, int64_t now)
+static void merge_round(struct keeper *keeper, int64_t now)
 {
 	struct journal *journal = keeper->merge.journal;
 	uint64_t segments = atomic_load(&journal->control->segments);
 
-	(void)(keeper->syncs ? journal_sync_all(journal) : journal_log(journal));
 	if (control_first(segments) < control_last(segments))
 		(void)merge_run(&keeper->merge, segments == keeper->seen ? 0 : 1, now, 0);
 	keeper->seen = segments;
@@ -68,24 +76,67 @@ void keeper_round(struct keeper *keeper, int64_t now)
 	sweep_one(keeper, now);
 }
 
-static void *run(void *argument)
+void keeper_round(struct keeper *keeper, int64_t now)
 {
-	struct keeper *keeper = argument;
+	sync_round(keeper);
+	merge_round(keeper, now);
+}
+
+/* Waits for a tick or, if there is something to wake for, less; false at the end. With the lock held. */
+static bool wait_for_tick(struct keeper *keeper, pthread_cond_t *wake)
+{
 	struct timespec tick;
 
-	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+	control_deadline(TICK_MS, &tick);
+	if (!keeper->stop)
+		pthread_cond_timedwait(wake, &keeper->lock, &tick);
+	return !keeper->stop;
+}
+
+/* A thread of its own: a merge can take far longer than a change may stay unsynced. */
+static void *run_syncs(void *argument)
+{
+	struct keeper *keeper = argument;
+
 	pthread_mutex_lock(&keeper->lock);
-	while (!keeper->stop) {
-		control_deadline(TICK_MS, &tick);
-		pthread_cond_timedwait(&keeper->wake, &keeper->lock, &tick);
-		if (keeper->stop)
-			break;
+	while (wait_for_tick(keeper, &keeper->end)) {
 		pthread_mutex_unlock(&keeper->lock);
-		keeper_round(keeper, time(NULL));
+		sync_round(keeper);
 		pthread_mutex_lock(&keeper->lock);
 	}
 	pthread_mutex_unlock(&keeper->lock);
 	return NULL;
+}
+
+static void *run_merges(void *argument)
+{
+	struct keeper *keeper = argument;
+
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+	pthread_mutex_lock(&keeper->lock);
+	while (wait_for_tick(keeper, &keeper->wake)) {
+		pthread_mutex_unlock(&keeper->lock);
+		merge_round(keeper, time(NULL));
+		pthread_mutex_lock(&keeper->lock);
+	}
+	pthread_mutex_unlock(&keeper->lock);
+	return NULL;
+}
+
+/* Both or none. With the lock held. */
+static bool start_threads(struct keeper *keeper)
+{
+	if (pthread_create(&keeper->syncer, NULL, run_syncs, keeper) != 0)
+		return false;
+	if (pthread_create(&keeper->merger, NULL, run_merges, keeper) == 0)
+		return true;
+	keeper->stop = true;
+	pthread_cond_signal(&keeper->end);
+	pthread_mutex_unlock(&keeper->lock);
+	pthread_join(keeper->syncer, NULL);
+	pthread_mutex_lock(&keeper->lock);
+	keeper->stop = false;
+	return false;
 }
 
 /* Signals are for the program's own threads. */
@@ -99,10 +150,15 @@ void keeper_start(struct keeper *keeper)
 	if (!atomic_load(&keeper->running) && !keeper->stop) {
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &before);
-		atomic_store(&keeper->running, pthread_create(&keeper->thread, NULL, run, keeper) == 0);
+		atomic_store(&keeper->running, start_threads(keeper));
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
 	pthread_mutex_unlock(&keeper->lock);
+}
+
+bool keeper_runs(const struct keeper *keeper)
+{
+	return atomic_load_explicit(&keeper->running, memory_order_relaxed);
 }
 
 void keeper_notice(struct keeper *keeper)
@@ -121,9 +177,13 @@ void keeper_stop(struct keeper *keeper)
 	pthread_mutex_lock(&keeper->lock);
 	keeper->stop = true;
 	pthread_cond_signal(&keeper->wake);
+	pthread_cond_signal(&keeper->end);
 	pthread_mutex_unlock(&keeper->lock);
-	if (atomic_exchange(&keeper->running, false))
-		pthread_join(keeper->thread, NULL);
+	if (atomic_exchange(&keeper->running, false)) {
+		pthread_join(keeper->syncer, NULL);
+		pthread_join(keeper->merger, NULL);
+	}
 	pthread_mutex_destroy(&keeper->lock);
 	pthread_cond_destroy(&keeper->wake);
+	pthread_cond_destroy(&keeper->end);
 }

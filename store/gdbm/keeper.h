@@ -1,7 +1,7 @@
 /*
- * keeper.h - the thread that a long-running process has for its store: syncs every second, merges, sweeps.
+ * keeper.h - the threads that a long-running process has for its store: one syncs every second, the other merges and sweeps.
  *
- * It is begun by the first change, so that a process that only forks has none. All processes of a store have one; what is to be done is
+ * They are begun by the first change, so that a process that only forks has none. All processes of a store have them; what is to be done is
  * done by whichever comes first.
  */
 #ifndef STORE_GDBM_KEEPER_H
@@ -20,24 +20,27 @@ struct keeper {
 	bool stop;
 	_Atomic uint64_t noticed; /* the segments at the last waking */
 	uint64_t seen;            /* and at the last round */
-	pthread_t thread;
+	pthread_t syncer, merger;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake, end; /* what the merger sleeps on, and the syncer */
 };
 
 /* Prepares a keeper that does not run yet. */
 void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs);
 
-/* Begins the thread unless it runs. That it cannot be begun is no error: callers of the store then merge by themselves. */
+/* Begins the threads unless they run. That they cannot be begun is no error: callers of the store then sync and merge by themselves. */
 void keeper_start(struct keeper *keeper);
 
-/* After a change: if a segment has become full meanwhile, and another waits already, the thread does not wait for its next tick. */
+/* True while they run. */
+bool keeper_runs(const struct keeper *keeper);
+
+/* After a change: if a segment has become full meanwhile, and another waits already, the merger does not wait for its next tick. */
 void keeper_notice(struct keeper *keeper);
 
-/* What the thread does at each tick, with the time given: syncs, merges, looks through one shard whose time has come. */
+/* What the threads do at each tick, with the time given: syncs, merges, looks through one shard whose time has come. */
 void keeper_round(struct keeper *keeper, int64_t now);
 
-/* Ends the thread, if it runs, and waits for it. */
+/* Ends the threads, if they run, and waits for them. */
 void keeper_stop(struct keeper *keeper);
 
 #endif

@@ -331,8 +331,13 @@ int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wa
 	if (control_first(segments) + keep < control_last(segments)) {
 		uint32_t first = control_first(segments), last = control_last(segments) - 1 - keep;
 
-		/* Whoever began to append before the segment was frozen has ended. */
+		/*
+		 * Whoever began to append before the segment was frozen has ended. And what is merged is on the disk in the journal first:
+		 * the shards' files are put in place one after the other, and of a rename one half must not last without the other.
+		 */
 		status = control_quiesce(control, merge->wait_ms);
+		if (status == STORE_OK)
+			status = journal_sync_all(merge->journal);
 		if (status == STORE_OK)
 			status = merge_shards(merge, first, last, now);
 		if (status == STORE_OK)
