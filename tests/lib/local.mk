@@ -43,6 +43,9 @@ tests_lib_token_SOURCES = tests/lib/token.c
 tests_lib_token_LDADD = $(LIB_TEST_LIBS)
 
 lib_scripts = tests/lib/interface.sh tests/lib/itsdangerous.sh
-TESTS += $(lib_scripts)
+TESTS += tests/lib/itsdangerous.sh
+if SHARED
+TESTS += tests/lib/interface.sh
+endif
 dist_check_SCRIPTS += $(lib_scripts)
 EXTRA_DIST += tests/lib/tokens.py

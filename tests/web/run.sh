@@ -20,12 +20,8 @@ start_run() {
 
 # left_of STATE: the processes whose environment names that state folder.
 left_of() {
-	for environment in /proc/[0-9]*/environ; do
-		if tr '\0' '\n' <"$environment" 2>/dev/null | grep -Fqx "STATE_DIRECTORY=$1"; then
-			left_pid=${environment#/proc/}
-			left_pid=${left_pid%/environ}
-			! alive "$left_pid" || echo "$left_pid"
-		fi
+	grep -lszFx "STATE_DIRECTORY=$1" /proc/[0-9]*/environ | while IFS=/ read -r _ _ left_pid _; do
+		! alive "$left_pid" || echo "$left_pid"
 	done
 }
 
