@@ -62,3 +62,5 @@ tests_store_crash_random_SOURCES = tests/store/crash_random.c tests/store/folder
 tests_store_crash_random_LDADD = store/libstore.la
 TESTS += tests/store/crash_random
 endif
+include tests/store/local-power.mk
+include tests/store/local-kill.mk

@@ -1,0 +1,843 @@
+/*
+ * kill_points.c - each operation of the store, with the process that does it killed after its first, second, … last step: every store into
+ * mapped memory and every system call that changes something. After each kill
+ *
+ *   - another process finds what was answered, and what was not answered either done or not, and changes the same sessions at once;
+ *   - after a reboot everything that was answered before and after the kill is there (SESSION_SYNC=always);
+ *   - a walk meets each session once, and an orderly stop leaves GDBM files and nothing else.
+ *
+ * That other process was in the store all the time after every second kill, and comes anew after the others. SESAME_LONG: every step;
+ * otherwise every STRIDEth of the long operations, from one on that changes from day to day.
+ *
+ *     kill_points [OPERATION]    only one of them, every step; with KILL_POINT=N that step alone
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/gdbm/control.h"
+#include "store/store.h"
+#include "tests/store/folder.h"
+#include "tests/store/steps.h"
+#include "tests/tap.h"
+
+#define STRIDE 41
+#define STEPS_SHORT 60 /* an operation of fewer steps is always swept whole */
+#define KEYS 900u
+#define WATCHED 880u /* where those who come after a kill make new sessions */
+#define LIMIT 30     /* seconds that one process may take */
+
+#define NONE (-1)
+#define GONE (-2)
+#define ANY (-3) /* a new id that nobody was told of */
+
+/* ---- what is known of each session, in memory that outlives everyone ------------------------------------------------- */
+
+struct entry {
+	int64_t is, would; /* the answered value, and the one that was asked for */
+	bool flying;       /* asked for and not answered */
+};
+
+struct ledger {
+	struct entry entries[KEYS];
+	int renamed_from, renamed_to; /* the rename that is under way, or -1 */
+	int64_t now, next;            /* the clock, and a value that was never stored */
+	uint64_t longest_us, steps;
+	unsigned opened; /* by the process that is there all the time */
+	char wrong[256];
+};
+
+static struct ledger *ledger;
+static char top[64], folder[96];
+
+struct scenario {
+	const char *name;
+	void (*setup)(struct store *store); /* before the one that is killed comes */
+	void (*act)(struct store *store);
+	size_t journal_size;
+	enum store_sync sync;
+	bool opening, closing; /* are counted too */
+	bool long_running;     /* the killed one is no plain CGI program */
+	bool orderly;          /* the setup ends in order, so that all is in GDBM files */
+	bool reboot;           /* between setup and kill */
+	bool goes_on;          /* many segments are filled after the kill */
+};
+
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
+{
+	va_list arguments;
+
+	if (ledger->wrong[0])
+		return;
+	va_start(arguments, format);
+	vsnprintf(ledger->wrong, sizeof(ledger->wrong), format, arguments);
+	va_end(arguments);
+}
+
+/* All in one shard but every sixteenth, so that its GDBM file splits its buckets. */
+static struct store_key key_of(unsigned n)
+{
+	struct store_key key;
+
+	for (uint64_t i = 0; i < STORE_KEY_SIZE / 8; i++) {
+		uint64_t sum = record_sum(&n, sizeof(n), i + 1);
+
+		memcpy(key.octets + 8 * i, &sum, 8);
+	}
+	key.octets[0] = n % 16 == 15 ? key.octets[0] % 4 : 5;
+	return key;
+}
+
+static uint64_t microseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void took(uint64_t begun)
+{
+	uint64_t us = microseconds() - begun;
+
+	if (us > ledger->longest_us)
+		ledger->longest_us = us;
+}
+
+static struct store *open_store(const struct scenario *scenario, bool brief)
+{
+	char location[128], why[256] = "";
+	struct store_options options = { .location = location,
+		                         .wait_ms = 900,
+		                         .sync = scenario->sync,
+		                         .brief = brief,
+		                         .journal_size = scenario->journal_size,
+		                         .why = why,
+		                         .why_size = sizeof(why) };
+	struct store *store = NULL;
+	uint64_t begun = microseconds();
+
+	snprintf(location, sizeof(location), "gdbm:%s", folder);
+	if (store_open(&store, &options) != STORE_OK)
+		complain("it does not open: %s", why);
+	took(begun);
+	return store;
+}
+
+/* ---- operations that keep the ledger ---------------------------------------------------------------------------------- */
+
+static void asked(unsigned n, int64_t would)
+{
+	ledger->entries[n].would = would;
+	ledger->entries[n].flying = true;
+}
+
+static void answered(unsigned n, int status)
+{
+	struct entry *entry = &ledger->entries[n];
+
+	if (status == STORE_OK)
+		entry->is = entry->would;
+	else
+		complain("session %u: %s", n, store_status_name(status));
+	entry->flying = false;
+}
+
+/* The value stands twice in a session: as a number, and as that many octets of itself. */
+static size_t body_of(int64_t value, char body[512])
+{
+	size_t size = 100 + (size_t)value % 300;
+
+	memset(body, (int)('a' + value % 26), size);
+	return size;
+}
+
+static int write_value(struct store *store, unsigned n, enum store_condition condition, int64_t value, int64_t lives)
+{
+	char body[512];
+	struct store_change changes[2] = {
+		{ .what = STORE_SET_INTEGER, .name = "n", .name_size = 1, .number = value, .until = RECORD_NEVER },
+		{ .what = STORE_SET_OCTETS, .name = "body", .name_size = 4, .octets = body, .until = RECORD_NEVER },
+	};
+	struct store_update update = { .condition = condition,
+		                       .now = ledger->now,
+		                       .idle_deadline = ledger->now + lives,
+		                       .final_deadline = ledger->now + 864000,
+		                       .extend_before = INT64_MIN,
+		                       .changes = changes,
+		                       .count = 2 };
+	struct store_key key = key_of(n);
+	struct record record;
+	int status;
+
+	changes[1].size = (uint32_t)body_of(value, body);
+	record_init(&record);
+	status = store_apply(store, &key, &update, &record);
+	record_free(&record);
+	return status;
+}
+
+static void create(struct store *store, unsigned n)
+{
+	asked(n, ledger->next++);
+	answered(n, write_value(store, n, STORE_IF_ABSENT, ledger->entries[n].would, 86400));
+}
+
+static void set(struct store *store, unsigned n)
+{
+	asked(n, ledger->next++);
+	answered(n, write_value(store, n, STORE_IF_PRESENT, ledger->entries[n].would, 86400));
+}
+
+/* Takes two steps back, so that no other change leads to the same. The body says nothing of the new value then, so it goes. */
+static void add(struct store *store, unsigned n)
+{
+	struct store_change changes[2] = { { .what = STORE_ADD, .name = "n", .name_size = 1, .number = 100000, .until = RECORD_NEVER },
+		                           { .what = STORE_UNSET, .name = "body", .name_size = 4 } };
+	struct store_update update = {
+		.condition = STORE_IF_PRESENT, .now = ledger->now, .extend_before = INT64_MIN, .changes = changes, .count = 2
+	};
+	struct store_key key = key_of(n);
+	struct record record;
+
+	asked(n, ledger->entries[n].is + 100000);
+	record_init(&record);
+	answered(n, store_apply(store, &key, &update, &record));
+	record_free(&record);
+}
+
+static struct store_tombstone grave(void)
+{
+	return (struct store_tombstone){ .grace = ledger->now + 600, .final_deadline = ledger->now + 864000 };
+}
+
+static void take_away(struct store *store, unsigned n)
+{
+	struct store_tombstone tombstone = grave();
+	struct store_key key = key_of(n);
+
+	asked(n, GONE);
+	answered(n, store_remove(store, &key, ledger->now, &tombstone));
+}
+
+static void move(struct store *store, unsigned from, unsigned to)
+{
+	struct store_update update = { .condition = STORE_IF_PRESENT, .now = ledger->now, .extend_before = INT64_MIN };
+	struct store_key a = key_of(from), b = key_of(to);
+	struct store_tombstone tombstone = grave();
+	struct record record;
+	int status;
+
+	asked(from, GONE);
+	asked(to, ledger->entries[from].is);
+	ledger->renamed_from = (int)from;
+	ledger->renamed_to = (int)to;
+	record_init(&record);
+	status = store_rename(store, &a, &b, &update, &tombstone, &record);
+	record_free(&record);
+	answered(to, status);
+	answered(from, status);
+	ledger->renamed_from = ledger->renamed_to = -1;
+}
+
+/* ---- the operations that are killed ----------------------------------------------------------------------------------- */
+
+static void create_some(struct store *store)
+{
+	for (unsigned n = 0; n < 20; n++)
+		create(store, n);
+}
+
+static void create_one(struct store *store)
+{
+	create(store, 30);
+}
+
+static void add_one(struct store *store)
+{
+	add(store, 3);
+}
+
+static void set_one(struct store *store)
+{
+	set(store, 3);
+}
+
+static void remove_one(struct store *store)
+{
+	take_away(store, 3);
+}
+
+static void rename_one(struct store *store)
+{
+	move(store, 3, 31);
+}
+
+static void nothing(struct store *store)
+{
+	(void)store;
+}
+
+/* Enough for several segments, and for writers to have to help with the merging. */
+static void set_many(struct store *store)
+{
+	for (unsigned n = 0; n < 300; n++) {
+		set(store, n % 20);
+		if (n % 50 == 49)
+			create(store, 40 + n / 50);
+	}
+	move(store, 4, 50);
+	take_away(store, 5);
+}
+
+/* A bucket of GDBM's holds some 160. */
+static void create_many(struct store *store)
+{
+	for (unsigned n = 0; n < 600; n++)
+		create(store, n);
+}
+
+/* Into the file that create_many has filled. */
+static void change_many(struct store *store)
+{
+	for (unsigned n = 0; n < 600; n += 7)
+		set(store, n);
+	for (unsigned n = 600; n < 870; n++)
+		create(store, n);
+	take_away(store, 7);
+	move(store, 8, 870);
+}
+
+/* Half of them are past their deadlines when the sweep comes. */
+static void create_for_sweep(struct store *store)
+{
+	for (unsigned n = 0; n < 60; n++) {
+		ledger->entries[n].is = n % 2 == 0 ? ledger->next++ : NONE;
+		if (write_value(store, n, STORE_IF_ABSENT, n % 2 == 0 ? ledger->entries[n].is : 1, n % 2 == 0 ? 86400 : 10) != STORE_OK)
+			complain("session %u is not made", n);
+	}
+	ledger->now += 100;
+}
+
+static void sweep_all(struct store *store)
+{
+	struct store_swept swept;
+	int status;
+
+	do
+		status = store_sweep(store, ledger->now, &swept);
+	while (status == STORE_OK && swept.more);
+	if (status != STORE_OK)
+		complain("sweep: %s", store_status_name(status));
+}
+
+static bool count_one(void *context, const struct store_key *key, const uint8_t *record)
+{
+	(void)key;
+	(void)record;
+	++*(unsigned *)context;
+	return true;
+}
+
+static unsigned walk_all(struct store *store)
+{
+	unsigned count = 0;
+	uint64_t cursor = 0;
+	struct store_walk walk = { .each = count_one, .context = &count, .now = ledger->now };
+	int status;
+
+	do
+		status = store_walk(store, &cursor, &walk);
+	while (status == STORE_OK && cursor != 0);
+	if (status != STORE_OK)
+		complain("walk: %s", store_status_name(status));
+	return count;
+}
+
+static void walk_around(struct store *store)
+{
+	(void)walk_all(store);
+}
+
+#define ALWAYS STORE_SYNC_ALWAYS
+#define SMALL (8u << 10)
+#define LARGE (1u << 20)
+
+static const struct scenario scenarios[] = {
+	{ .name = "making the store", .setup = NULL, .act = nothing, .journal_size = LARGE, .sync = ALWAYS, .opening = true },
+	{ .name = "create", .setup = create_some, .act = create_one, .journal_size = LARGE, .sync = ALWAYS },
+	{ .name = "add", .setup = create_some, .act = add_one, .journal_size = LARGE, .sync = ALWAYS },
+	{ .name = "set", .setup = create_some, .act = set_one, .journal_size = LARGE, .sync = ALWAYS },
+	{ .name = "remove", .setup = create_some, .act = remove_one, .journal_size = LARGE, .sync = ALWAYS },
+	{ .name = "rename", .setup = create_some, .act = rename_one, .journal_size = LARGE, .sync = ALWAYS },
+	{ .name = "rename of a stored one",
+	  .setup = create_some,
+	  .act = rename_one,
+	  .journal_size = LARGE,
+	  .sync = ALWAYS,
+	  .orderly = true },
+	{ .name = "segments",
+	  .setup = create_some,
+	  .act = set_many,
+	  .journal_size = SMALL,
+	  .sync = ALWAYS,
+	  .closing = true,
+	  .goes_on = true },
+	{ .name = "segments, not synced",
+	  .setup = create_some,
+	  .act = set_many,
+	  .journal_size = SMALL,
+	  .sync = STORE_SYNC_NO,
+	  .closing = true },
+	{ .name = "merge",
+	  .setup = create_many,
+	  .act = change_many,
+	  .journal_size = LARGE / 16,
+	  .sync = ALWAYS,
+	  .closing = true,
+	  .orderly = true },
+	{ .name = "sweep", .setup = create_for_sweep, .act = sweep_all, .journal_size = LARGE, .sync = ALWAYS },
+	{ .name = "walk", .setup = create_for_sweep, .act = walk_around, .journal_size = LARGE, .sync = ALWAYS, .orderly = true },
+	{ .name = "the last one's closing",
+	  .setup = create_some,
+	  .act = nothing,
+	  .journal_size = SMALL,
+	  .sync = ALWAYS,
+	  .closing = true,
+	  .long_running = true },
+	{ .name = "opening after a reboot",
+	  .setup = create_many,
+	  .act = set_one,
+	  .journal_size = LARGE / 16,
+	  .sync = ALWAYS,
+	  .opening = true,
+	  .reboot = true },
+};
+
+#define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
+
+/* ---- looking --------------------------------------------------------------------------------------------------------- */
+
+static int64_t value_in(struct store *store, unsigned n)
+{
+	struct store_key key = key_of(n);
+	struct record_field number, octets;
+	struct record record;
+	uint64_t begun = microseconds();
+	char body[512];
+	int64_t value = NONE;
+	int status;
+
+	record_init(&record);
+	status = store_load(store, &key, ledger->now, &record);
+	took(begun);
+	if (status == STORE_GONE)
+		value = GONE;
+	else if (status == STORE_OK && record_find(record.octets, "n", 1, ledger->now, &number)) {
+		value = number.number;
+		if (record_find(record.octets, "body", 4, ledger->now, &octets) &&
+		    (octets.size != body_of(value, body) || memcmp(octets.octets, body, octets.size) != 0))
+			complain("session %u is half of one change and half of another", n);
+	} else if (status != STORE_ABSENT)
+		complain("session %u cannot be read: %s", n, store_status_name(status));
+	record_free(&record);
+	return value;
+}
+
+/* A rename has happened or not; or, if it was not answered, both ids are there, of which nobody knows the new one. */
+static void look_at_rename(int64_t seen[KEYS])
+{
+	int from = ledger->renamed_from, to = ledger->renamed_to;
+
+	ledger->renamed_from = ledger->renamed_to = -1;
+	if (from < 0)
+		return;
+	if (seen[from] == GONE && seen[to] == NONE)
+		complain("session %d is lost in a rename", from);
+	if (seen[from] != GONE && seen[to] != NONE)
+		ledger->entries[to].is = ledger->entries[to].would = ANY;
+}
+
+/* Compares all sessions with the ledger, and settles what was under way. */
+static void look(struct store *store, const char *when)
+{
+	int64_t seen[KEYS];
+
+	for (unsigned n = 0; n < KEYS; n++)
+		seen[n] = value_in(store, n);
+	look_at_rename(seen);
+	for (unsigned n = 0; n < KEYS; n++) {
+		struct entry *entry = &ledger->entries[n];
+
+		if (entry->is == ANY)
+			continue;
+		if (seen[n] != entry->is && !(entry->flying && seen[n] == entry->would))
+			complain("%s: session %u is %" PRId64 ", should be %" PRId64 "%s%" PRId64, when, n, seen[n], entry->is,
+			         entry->flying ? " or " : "; ", entry->would);
+		entry->is = seen[n];
+	}
+}
+
+static uint64_t damaged_in(void)
+{
+	struct control *control = NULL;
+	uint64_t damaged = 0;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/control", folder);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	control = mmap(NULL, sizeof(*control), PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (control != MAP_FAILED) {
+		damaged = atomic_load(&control->damaged);
+		munmap(control, sizeof(*control));
+	}
+	return damaged;
+}
+
+/* The names in the folder that chosen is true for: their number, the last of them, and they are gone if that is wanted. */
+static unsigned files(bool (*chosen)(const char *name), bool away, char last[64])
+{
+	DIR *entries = opendir(folder);
+	struct dirent *entry;
+	unsigned count = 0;
+
+	while (entries && (entry = readdir(entries))) {
+		if (entry->d_name[0] == '.' || !chosen(entry->d_name))
+			continue;
+		count++;
+		snprintf(last, 64, "%.63s", entry->d_name);
+		if (away)
+			(void)unlinkat(dirfd(entries), entry->d_name, 0);
+	}
+	if (entries)
+		closedir(entries);
+	return count;
+}
+
+static bool of_this_boot(const char *name)
+{
+	return strcmp(name, "control") == 0 || strncmp(name, "hot.", 4) == 0;
+}
+
+static bool of_no_stopped_store(const char *name)
+{
+	return strcmp(name, "store") != 0 && !(strlen(name) == 7 && strcmp(name + 2, ".gdbm") == 0);
+}
+
+/* What lives for one boot only is gone. */
+static void reboot(void)
+{
+	char last[64];
+
+	(void)files(of_this_boot, true, last);
+}
+
+/* ---- the processes --------------------------------------------------------------------------------------------------- */
+
+/* Runs in a process of its own; the status as waitpid gives it. */
+static int run(const struct scenario *scenario, void (*work)(const struct scenario *scenario))
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		alarm(LIMIT);
+		work(scenario);
+		_exit(0);
+	}
+	if (waitpid(child, &status, 0) != child || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) ||
+	    (WIFEXITED(status) && WEXITSTATUS(status) != 0))
+		complain("a process ended with status %#x", (unsigned)status);
+	return status;
+}
+
+static void prepare(const struct scenario *scenario)
+{
+	struct store *store = open_store(scenario, !scenario->orderly);
+
+	if (!store)
+		return;
+	scenario->setup(store);
+	if (scenario->orderly)
+		store_close(store);
+}
+
+/* The one who is killed; steps.kill_at is set. */
+static void doomed(const struct scenario *scenario)
+{
+	unsigned long kill_at = steps.kill_at;
+	struct store *store;
+
+	steps_reset();
+	steps.kill_at = scenario->opening ? kill_at : 0;
+	store = open_store(scenario, !scenario->long_running);
+	if (!store)
+		_exit(1);
+	if (!scenario->opening)
+		steps.count = 0;
+	steps.kill_at = kill_at;
+	scenario->act(store);
+	if (scenario->closing)
+		store_close(store);
+	ledger->steps = steps.count;
+	steps.kill_at = 0;
+}
+
+/* Every session that was being changed is changed again, another way; and others. */
+static void change_again(struct store *store)
+{
+	for (unsigned n = 0; n < KEYS; n++) {
+		struct entry *entry = &ledger->entries[n];
+		uint64_t begun = microseconds();
+
+		if (!entry->flying || entry->is == ANY || entry->is == GONE) {
+			entry->flying = false;
+			continue;
+		}
+		if (entry->is == NONE)
+			create(store, n);
+		else
+			set(store, n);
+		took(begun);
+	}
+	for (unsigned n = WATCHED; n < WATCHED + 4; n++)
+		create(store, n);
+	move(store, WATCHED, WATCHED + 5);
+	take_away(store, WATCHED + 1);
+}
+
+/* Long enough for what the dead one left behind to be in the way, if it ever is. */
+static void go_on(struct store *store)
+{
+	for (unsigned n = 0; n < 500; n++)
+		set(store, WATCHED + 2);
+}
+
+static void work_on(const struct scenario *scenario, struct store *store)
+{
+	look(store, "after the kill");
+	change_again(store);
+	if (scenario->goes_on)
+		go_on(store);
+	look(store, "after more changes");
+	if (damaged_in() > 0)
+		complain("%" PRIu64 " damaged records were met", damaged_in());
+}
+
+static void newcomer(const struct scenario *scenario)
+{
+	struct store *store = open_store(scenario, true);
+
+	if (store)
+		work_on(scenario, store);
+}
+
+static void at_last(const struct scenario *scenario)
+{
+	struct store *store = open_store(scenario, false);
+	unsigned expected = 0, walked;
+	char last[64];
+
+	if (!store)
+		return;
+	look(store, scenario->sync == ALWAYS ? "after the reboot" : "opened again");
+	walked = walk_all(store);
+	for (unsigned n = 0; n < KEYS; n++)
+		expected += ledger->entries[n].is >= 0;
+	if (walked != expected)
+		complain("a walk meets %u sessions instead of %u", walked, expected);
+	store_close(store);
+	if (files(of_no_stopped_store, false, last) > 0)
+		complain("after an orderly stop there is %s", last);
+	store = open_store(scenario, true);
+	if (store)
+		look(store, "from the GDBM files");
+}
+
+/* One who is in the store when the other is killed, and goes on when it is told to: then a pipe has its end. */
+static pid_t start_witness(const struct scenario *scenario, int *tell)
+{
+	int ends[2];
+	pid_t child;
+	char c;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -1;
+	ledger->opened = 0;
+	child = fork();
+	if (child == 0) {
+		struct store *store;
+
+		close(ends[1]);
+		alarm(LIMIT);
+		store = open_store(scenario, true);
+		__atomic_store_n(&ledger->opened, 1, __ATOMIC_RELEASE);
+		if (read(ends[0], &c, 1) == 0 && store)
+			work_on(scenario, store);
+		_exit(0);
+	}
+	close(ends[0]);
+	*tell = ends[1];
+	while (!__atomic_load_n(&ledger->opened, __ATOMIC_ACQUIRE) && waitpid(child, NULL, WNOHANG) == 0)
+		usleep(50);
+	return child;
+}
+
+static void end_witness(pid_t child, int tell)
+{
+	int status = -1;
+
+	close(tell);
+	if (waitpid(child, &status, 0) != child || status != 0)
+		complain("the witness ended with status %#x", (unsigned)status);
+}
+
+/* ---- one kill -------------------------------------------------------------------------------------------------------- */
+
+static void begin(const struct scenario *scenario)
+{
+	test_folder_remove(folder);
+	memset(ledger, 0, sizeof(*ledger));
+	ledger->now = time(NULL);
+	ledger->next = 10;
+	ledger->renamed_from = ledger->renamed_to = -1;
+	for (unsigned n = 0; n < KEYS; n++)
+		ledger->entries[n].is = NONE;
+	if (scenario->setup)
+		(void)run(scenario, prepare);
+	if (scenario->reboot)
+		reboot();
+}
+
+/* True if the process was killed at its nth step; false if it came to its end before. */
+static bool kill_at(const struct scenario *scenario, unsigned long n)
+{
+	bool witnessed = n % 2 == 0 && scenario->setup && !scenario->long_running && !scenario->opening, killed;
+	pid_t witness = -1;
+	int status, tell;
+
+	begin(scenario);
+	if (witnessed)
+		witness = start_witness(scenario, &tell);
+	steps.kill_at = n;
+	status = run(scenario, doomed);
+	steps.kill_at = 0;
+	killed = WIFSIGNALED(status);
+	if (witnessed)
+		end_witness(witness, tell);
+	else
+		(void)run(scenario, newcomer);
+	if (scenario->sync == ALWAYS)
+		reboot();
+	(void)run(scenario, at_last);
+	return killed;
+}
+
+static uint64_t longest_us;
+static unsigned long points, all_points;
+
+static void sweep(const struct scenario *scenario, unsigned long stride)
+{
+	unsigned long count = 0, wrong = 0, n = 1, steps_there;
+
+	(void)kill_at(scenario, ULONG_MAX);
+	steps_there = ledger->steps;
+	if (steps_there <= STEPS_SHORT)
+		stride = 1;
+	else if (stride > 1)
+		n = 1 + (unsigned long)(time(NULL) / 86400) % stride;
+	for (bool killed = true; killed; n = n > steps_there || n + stride <= steps_there ? n + stride : steps_there + 1) {
+		killed = kill_at(scenario, n);
+		count += killed;
+		if (ledger->wrong[0]) {
+			wrong++;
+			printf("# killed after step %lu: %s\n", n, ledger->wrong);
+		}
+		longest_us = ledger->longest_us > longest_us ? ledger->longest_us : longest_us;
+	}
+	points += count;
+	all_points += steps_there;
+	tap_ok(wrong == 0 && count > 0 && (stride > 1 || count == steps_there), "%s: recovered at %lu of %lu points (of %lu)",
+	       scenario->name, count - (wrong < count ? wrong : count), count, steps_there);
+}
+
+/* ---- killed again and again ------------------------------------------------------------------------------------------ */
+
+/* Whoever comes after a reboot is killed at the same step each time, until at last one is not. */
+static void restart_often(unsigned long step)
+{
+	static const struct scenario scenario = { .name = "restarts",
+		                                  .setup = create_some,
+		                                  .act = set_one,
+		                                  .journal_size = SMALL,
+		                                  .sync = ALWAYS,
+		                                  .opening = true,
+		                                  .reboot = true };
+
+	begin(&scenario);
+	for (unsigned i = 0; i < 24; i++) {
+		steps.kill_at = step;
+		(void)run(&scenario, doomed);
+		steps.kill_at = 0;
+		reboot();
+	}
+	(void)run(&scenario, at_last);
+}
+
+static void restarts(unsigned long stride)
+{
+	unsigned wrong = 0, count = 0;
+
+	for (unsigned long step = 1; step <= 40; step += stride, count++) {
+		restart_often(step);
+		if (!ledger->wrong[0])
+			continue;
+		wrong++;
+		printf("# at step %lu: %s\n", step, ledger->wrong);
+	}
+	tap_ok(wrong == 0, "24 restarts that are each killed at the same step, at %u of %u steps, cost nothing", count - wrong, count);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long stride = getenv("SESAME_LONG") || argc > 1 ? 1 : STRIDE;
+	const char *point = getenv("KILL_POINT");
+
+	/* No disk is waited for: a reboot is here that what lives for one boot is gone. */
+	if (access("/dev/shm", W_OK) == 0)
+		setenv("TMPDIR", "/dev/shm", 1);
+	ledger = mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (ledger == MAP_FAILED || !test_folder_make(top))
+		return 99;
+	snprintf(folder, sizeof(folder), "%s/store", top);
+	for (size_t i = 0; i < SCENARIOS; i++) {
+		if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0)
+			continue;
+		if (point) {
+			(void)kill_at(&scenarios[i], strtoul(point, NULL, 10));
+			tap_ok(!ledger->wrong[0], "%s, killed at step %s: %s", scenarios[i].name, point, ledger->wrong);
+		} else {
+			sweep(&scenarios[i], stride);
+		}
+	}
+	if (argc == 1)
+		restarts(stride > 1 ? 5 : 1);
+	printf("# %lu points of %lu, longest operation %.1f ms\n", points, all_points, (double)longest_us / 1e3);
+	tap_ok(longest_us < 1000000, "no operation takes a second");
+	test_folder_remove(top);
+	return tap_done();
+}

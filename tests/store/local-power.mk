@@ -1,0 +1,18 @@
+# The store and a world that fails: power cuts, damage, errors of the system. The C library's calls are defined again in these programs.
+
+if HAVE_GDBM
+shim_sources = tests/store/shim_calls.c tests/store/shim_calls.h tests/store/shim_libc.h tests/store/folder.h tests/tap.h
+if SANITIZED
+shim_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+else
+shim_ldflags = $(AM_LDFLAGS)
+endif
+
+check_PROGRAMS += tests/store/power_crowd
+tests_store_power_crowd_SOURCES = tests/store/power_crowd.c tests/store/shim_trace.c tests/store/shim_trace.h $(shim_sources)
+tests_store_power_crowd_LDFLAGS = $(shim_ldflags)
+tests_store_power_crowd_LDADD = store/libstore.la
+if !SANITIZED
+TESTS += tests/store/power_crowd
+endif
+endif
