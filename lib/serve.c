@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,6 +26,18 @@ void serve_prepare(struct http *h, struct sess_manager *manager, const struct ht
 	h->routes = routes;
 	h->limits.parameters = (size_t)sess_manager_number(manager, "PARAMS_MAX");
 	h->limits.body = (size_t)sess_manager_number(manager, "BODY_MAX");
+}
+
+/*
+ * A web server may leave a program nothing but its listening socket (FastCGI specification, 2.2). Then a file of the store would become
+ * standard error, and a line of the log would be written into it.
+ */
+static bool serve_fill_standard_streams(void)
+{
+	for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
+		if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) != descriptor)
+			return false;
+	return true;
 }
 
 static bool serve_is_listening(int descriptor)
@@ -206,6 +219,8 @@ int sess_serve(int argc, char **argv, const struct http_route *routes)
 {
 	const char *program = argc > 0 ? argv[0] : "program";
 
+	if (!serve_fill_standard_streams())
+		return SERVE_EXIT_SYSTEM;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts(SESAME_VERSION);
 		return fflush(stdout) == 0 ? 0 : SERVE_EXIT_SYSTEM;

@@ -51,8 +51,6 @@ struct serve_rota {
 struct serve {
 	struct sess_manager *manager;
 	const struct http_route *routes;
-	struct http_limits limits;
-	int64_t timeout; /* of one request, milliseconds */
 	struct watchdog watchdog;
 	struct serve_worker *workers;
 	int workers_number;
@@ -91,7 +89,7 @@ void serve_rota_end(struct serve *serve);
 /* Serves the one request of a CGI program from environ and the standard streams. Returns the exit status. */
 int serve_cgi(const struct http_route *routes);
 
-/* Fills h and the limits from the settings of manager. */
+/* Fills what is the same for all requests of h, its limits from the settings of manager. */
 void serve_prepare(struct http *h, struct sess_manager *manager, const struct http_route *routes);
 
 #endif

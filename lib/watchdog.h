@@ -2,8 +2,8 @@
  * watchdog.h - ends requests that take too long, and wakes threads that are to leave.
  *
  * Every worker thread has a slot, in which it says what its connection is doing. The watchdog, the process's first thread, looks at the
- * slots ten times a second while a request is under way, and sleeps otherwise. It notes itself when it first saw a request, so that a
- * worker spends neither a system call nor a look at the clock on being watched: a request ends between its deadline and some 0.2 seconds
+ * slots every WATCHDOG_TICK milliseconds while a request is under way, and sleeps otherwise. It notes itself when it first saw a request,
+ * so that a worker spends neither a system call nor a look at the clock on being watched: a request ends at its deadline or a few ticks
  * later.
  *
  * How an overdue connection is ended depends on who may close its descriptor:
@@ -11,8 +11,8 @@
  *  - WATCHDOG_SERVING: only the worker, after it has left this phase. The watchdog calls shutdown(), which ends a read or write
  *    that is under way and lets all later ones fail.
  *  - WATCHDOG_RECEIVING: libfcgi, in the middle of FCGX_Accept_r, without our knowing; a shutdown() could meet another thread's new
- *    connection of the same number. The watchdog interrupts the thread instead, by SIGURG, until it has left: libfcgi takes EINTR for the
- * end.
+ *    connection of the same number. The watchdog interrupts the thread instead, by SIGURG, until it has left: libfcgi takes EINTR for
+ *    the end.
  *
  * While the watchdog acts on a slot, the slot is held and its worker waits before it changes phase. So neither the signal nor the shutdown
  * can meet anything but the overdue request itself.

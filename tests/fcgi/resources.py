@@ -2,6 +2,7 @@
 """Descriptors, memory and processor time: what runs out is waited for, and nothing is used up by and by."""
 
 import os
+import tempfile
 import threading
 import time
 
@@ -30,6 +31,12 @@ with Program([LOOP_TEST], limits='ulimit -n 20', THREADS=32, REQUEST_TIMEOUT=5) 
     for c in hogs:
         c.close()
     tap.ok(wait_until(lambda: p.ask(path='/counted').status == 200), 'and serves when there are some again')
+
+# As the FastCGI specification has it, and some servers.
+with tempfile.TemporaryDirectory(prefix='sesame-test-') as folder, \
+        Program([SESSION_TEST], limits='exec >&- 2>&-', SESSION_STORE='gdbm:%s/store' % folder) as p:
+    tap.same(p.ask().status, 200, 'a program that is started without standard output and error serves')
+    tap.same([os.readlink('/proc/%d/fd/%d' % (p.process.pid, n)) for n in (1, 2)], ['/dev/null'] * 2, 'and no file of its own takes their place')
 
 with Program([SESSION_TEST], THREADS=8) as p:
     cookie = p.ask().cookie
