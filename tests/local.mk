@@ -27,7 +27,8 @@ web_tests = \
 	tests/web/restart.sh \
 	tests/web/run.sh \
 	tests/web/session.sh \
-	tests/web/settings.sh
+	tests/web/settings.sh \
+	tests/web/store.sh
 TESTS += $(web_tests)
 dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
 EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/long/valgrind.sh

@@ -116,6 +116,17 @@ start() {
 	}
 }
 
+# refused CLAIM PATTERN NAME=VALUE...: the program does not start, and says why in one line that has PATTERN.
+refused() {
+	refused_claim=$1
+	refused_pattern=$2
+	shift 2
+	refused_message=$(env "$@" timeout 20 "$SESAME_SOURCE/tests/web/on-a-socket" "$SESAME_SOCKET.x" "$program" 2>&1)
+	refused_status=$?
+	is "$refused_status" 78 "$refused_claim: the program does not start"
+	like "$refused_message" "$refused_pattern" "$refused_claim: it says why"
+}
+
 stop_programs() {
 	end_process "$programs_pid" TERM
 	stop_result=$?

@@ -69,17 +69,6 @@ is "$status" 200 "BAD_COOKIE=replace treats a bad cookie as none"
 like "$(header Set-Cookie)" '^jp_token=[0-9a-f]{32}\.' "and replaces it"
 without BAD_COOKIE
 
-# refused CLAIM PATTERN NAME=VALUE...: the program does not start, and says why in one line that has PATTERN.
-refused() {
-	refused_claim=$1
-	refused_pattern=$2
-	shift 2
-	refused_message=$(env "$@" timeout 20 "$SESAME_SOURCE/tests/web/on-a-socket" "$SESAME_SOCKET.x" "$program" 2>&1)
-	refused_status=$?
-	is "$refused_status" 78 "$refused_claim: the program does not start"
-	like "$refused_message" "$refused_pattern" "$refused_claim: it says why"
-}
-
 refused "a cookie age that is no number" 'COOKIE_MAX_AGE.*soon' COOKIE_MAX_AGE=soon
 refused "threads beyond the range" 'THREADS.*100000' THREADS=100000
 refused "an empty secret" 'SECRET_KEY' SECRET_KEY=
