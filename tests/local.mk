@@ -18,6 +18,7 @@ EXTRA_DIST += tests/driver tests/environment tests/tap.h tests/tap.sh
 # A real lighttpd, a real browser.
 web_tests = \
 	tests/web/browser.sh \
+	tests/web/cgi.sh \
 	tests/web/cookie.sh \
 	tests/web/crowd.sh \
 	tests/web/https.sh \

@@ -113,6 +113,17 @@ with Program([SESSION_TEST]) as p:
         tap.ok(a.status == 400 and a.text.splitlines()[0] == 'Bad Cookie' and a.header('Content-Type').startswith('text/plain'),
                'a forged cookie is a Bad Cookie at %s %s' % (method, path), a.octets)
         tap.ok('Max-Age=0' in (a.header('Set-Cookie') or ''), 'and is cleared', a.headers)
+    def with_cookies(*values):
+        """One HTTP_COOKIE variable for each, as some servers send several Cookie fields."""
+        return p.ask(path='/session', extra=[('HTTP_COOKIE', v) for v in values])
+
+    second = p.ask().cookie
+    tap.same(json.loads(with_cookies('a=b', cookie).text)['session_id'], sid, 'the cookie is found in the second of two variables')
+    tap.same(json.loads(with_cookies('jp_token=' + forged, cookie, 'jp_token=x').text)['session_id'], sid, 'a good one among forged ones is taken')
+    for claim, values in (('two variables', (cookie, second)), ('one', (cookie + '; ' + second,)), ('the other order', (second, cookie))):
+        a = with_cookies(*values)
+        tap.ok(a.status == 400 and 'Max-Age=0' in (a.header('Set-Cookie') or ''), 'two different good ones in %s are a bad cookie' % claim, a.octets)
+
     before = session(p, cookie)
     p.ask('POST', '/click', ('session_id=' + sid).encode(), QUERY_STRING='session_id=' + sid, HTTP_X_SESSION_ID=sid)
     tap.same(session(p, cookie), before, 'an id in a body, query or header is nobody')

@@ -19,7 +19,7 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 CHROMIUM = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-breakpad", "--disable-crash-reporter",
-    "--no-proxy-server", "--window-size=1000,800",
+    "--no-proxy-server", "--window-size=1000,800", "--remote-debugging-pipe",
 ]
 
 count = 0
