@@ -49,9 +49,13 @@ apt_get() {
 	DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
+has_lists() {
+	ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1
+}
+
 # The lists of a fresh machine are empty, those of an old one name what is no longer there: then they are fetched, once.
 install_packages() {
-	if ! ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then
+	if ! has_lists; then
 		apt_get update || return
 	elif without_services apt_get install -y --no-install-recommends "$@"; then
 		return 0
@@ -69,7 +73,7 @@ provide() {
 	[ -n "$lacking" ] || return 0
 	if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 		echo "$program: packages are missing. This brings them:" >&2
-		echo "    sudo apt-get install --no-install-recommends $lacking" >&2
+		echo "    $(has_lists || echo 'sudo apt-get update && ')sudo apt-get install --no-install-recommends $lacking" >&2
 		exit 1
 	fi
 	say "installing $lacking"

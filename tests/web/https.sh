@@ -4,6 +4,8 @@
 # shellcheck source=lib.sh
 . "$SESAME_SOURCE/tests/web/lib.sh"
 
+printf 'server.modules = ( "mod_openssl" )\nserver.document-root = "%s"\n' "$work" >"$work/probe.conf"
+"$lighttpd" -tt -f "$work/probe.conf" 2>/dev/null || skip_all "lighttpd-mod-openssl is not installed"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 2 \
 	-subj /CN=localhost -addext 'subjectAltName=IP:127.0.0.1' 2>"$work/openssl.log" || bail_out "openssl made no certificate"
 configuration=$work/https.conf

@@ -14,6 +14,7 @@
 work=$(mktemp -d "${TMPDIR:-/tmp}/sesame.XXXXXX") || bail_out "no temporary folder"
 jar=$work/jar
 program=$SESAME_BUILD/cgi-bin/session_test
+lighttpd=$(PATH=$PATH:/usr/sbin command -v lighttpd)
 python=/usr/bin/python3
 processes=1
 server_pid=''
@@ -26,6 +27,7 @@ configuration=$SESAME_SOURCE/deploy/lighttpd/lighttpd.conf
 export STATE_DIRECTORY SESAME_RUN SESAME_SOCKET SESAME_ADDRESS SESAME_PORT
 mkdir -m 0700 "$SESAME_RUN" "$STATE_DIRECTORY"
 
+[ -x "$lighttpd" ] || bail_out "lighttpd is not installed"
 [ -x "$program" ] || bail_out "$program is not built"
 
 # alive PID: there, and not a zombie.
@@ -84,7 +86,7 @@ start_server() {
 	for attempt in 1 2 3 4 5; do
 		SESAME_PORT=${same_port:-$(free_port)}
 		rm -f "$SESAME_RUN/lighttpd.pid"
-		"$(PATH=$PATH:/usr/sbin command -v lighttpd)" -D -f "$configuration" >>"$work/server.log" 2>&1 &
+		"$lighttpd" -D -f "$configuration" >>"$work/server.log" 2>&1 &
 		server_pid=$!
 		server_started() {
 			[ -s "$SESAME_RUN/lighttpd.pid" ] || ! alive "$server_pid"

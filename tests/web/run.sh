@@ -44,10 +44,11 @@ ok "the sessions are under the state folder" test -e "$first_state/sessions"
 is "$(stat -c %a "$first_state")" 700 "which is its owner's alone"
 
 second_port=$(free_port)
-start_run second --port "$second_port"
+start_run second --port "$second_port" --store "gdbm:$work/kept"
 url=http://127.0.0.1:$second_port
 ask GET /
 is "$status" 200 "a second one serves on another port"
+ok "--store says where sessions are kept" test -e "$work/kept" -a ! -e "$run_state/sessions"
 kill -HUP "$run_pid"
 ok "SIGHUP stops it" until_true 20 has_ended "$run_pid"
 ok "with nothing left of it" nothing_left "$run_state"
@@ -93,6 +94,19 @@ done
 wrong=$(SECRET_KEY=short "$SESAME_SOURCE/run" --build "$SESAME_BUILD" --state "$work/weak" --port "$second_port" 2>&1)
 is "$?" 1 "settings that the program refuses end ./run"
 like "$wrong" 'SECRET_KEY' "with the program's own words"
+is "$(printf '%s\n' "$wrong" | grep -c .)" 2 "and nothing but them and ours"
 ok "and leave nothing" nothing_left "$work/weak"
+
+# A machine without our packages, and a user who may not install them.
+mkdir "$work/bin"
+printf '#!/bin/sh\nexit 1\n' >"$work/bin/dpkg-query"
+printf '#!/bin/sh\necho 1000\n' >"$work/bin/id"
+chmod 755 "$work/bin/dpkg-query" "$work/bin/id"
+for command in run check; do
+	wrong=$(PATH=$work/bin:$PATH "$SESAME_SOURCE/$command" 2>&1)
+	is "$?" 1 "without packages and without root ./$command stops"
+	is "$(printf '%s\n' "$wrong" | grep -c 'apt-get')" 1 "with one line that brings them"
+	like "$wrong" 'apt-get install .* autoconf .*libgdbm-dev .*lighttpd' "by their names"
+done
 
 tap_done
