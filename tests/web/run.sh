@@ -12,7 +12,7 @@ start_run() {
 	"$SESAME_SOURCE/run" --build "$SESAME_BUILD" --state "$run_state" "$@" >"$run_log" 2>&1 &
 	run_pid=$!
 	run_started() {
-		grep -q 'Ctrl-C stops' "$run_log" || ! alive "$run_pid"
+		grep -qs 'Ctrl-C stops' "$run_log" || ! alive "$run_pid"
 	}
 	until_true 60 run_started
 	alive "$run_pid" || bail_out "./run ended: $(cat "$run_log")"
