@@ -20,8 +20,8 @@ esac
 # cgi_clicks: a hundred clicks, each answered by a process of its own; prints a line for each.
 cgi_clicks() {
 	for _ in $(seq 100); do
-		REQUEST_METHOD=POST PATH_INFO=/click HTTP_COOKIE="jp_token=$(cookie)" HTTP_SEC_FETCH_SITE=same-origin "$program" </dev/null |
-			grep '^Status: 303'
+		REQUEST_METHOD=POST PATH_INFO=/click HTTP_COOKIE="jp_token=$(cookie)" HTTP_SEC_FETCH_SITE=same-origin \
+			"$program" </dev/null | grep '^Status: 303'
 	done
 }
 
