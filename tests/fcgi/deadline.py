@@ -1,23 +1,25 @@
 #!/usr/bin/python3 -B
 """Slow peers: each holds its thread until its deadline and no longer, while others are served."""
 
+import select
 import threading
 import time
 
 from fcgi_client import KEEP, LOOP_TEST, STDIN, Program, begin, record, request, tap, wait_until
 
 DEADLINE = 2
+LATE = 3  # seconds that a busy machine may add
 
 
-def held(connection, feed, claim, slack=0.8):
+def held(connection, feed, claim):
     """Claims that the program closes the connection at the deadline; feed(connection) keeps it busy meanwhile."""
     start = time.monotonic()
     thread = threading.Thread(target=feed, args=(connection,))
     thread.start()
-    closed = connection.is_closed(DEADLINE + 6)
+    closed = connection.is_closed(DEADLINE + LATE)
     took = time.monotonic() - start
     thread.join()
-    tap.ok(closed and DEADLINE - 0.2 <= took <= DEADLINE + slack, claim, took)
+    tap.ok(closed and took >= DEADLINE - 0.2, claim, took)
 
 
 def trickle(octets, pause):
@@ -36,8 +38,7 @@ def silence(_):
 
 
 def serving(program):
-    start = time.monotonic()
-    return program.ask(path='/counted').status == 200 and time.monotonic() - start < 1
+    return program.ask(path='/counted').status == 200
 
 
 with Program([LOOP_TEST], THREADS=2, REQUEST_TIMEOUT=DEADLINE) as p:
@@ -62,7 +63,7 @@ with Program([LOOP_TEST], THREADS=2, REQUEST_TIMEOUT=DEADLINE) as p:
         start = time.monotonic()
         c.send(b'\1\t\0\0\0\0\0\0' * 20)
         trickle(b'\0' * 60, 0.05)(c)
-        tap.ok(c.is_closed(DEADLINE) and time.monotonic() - start < DEADLINE + 2, 'one who sends garbage slowly is got rid of')
+        tap.ok(c.is_closed(LATE) and time.monotonic() - start < DEADLINE + 2 * LATE, 'one who sends garbage slowly is got rid of')
     tap.ok(serving(p), 'and others are served')
 
     with p.connect() as c:
@@ -84,7 +85,7 @@ with Program([LOOP_TEST], THREADS=2, REQUEST_TIMEOUT=DEADLINE) as p:
     time.sleep(0.2)
     start = time.monotonic()
     tap.same(p.ask(path='/counted').status, 200, 'with every thread held by silent clients, a good one is served')
-    tap.ok(time.monotonic() - start < DEADLINE + 0.8, 'at their deadline', time.monotonic() - start)
+    tap.ok(time.monotonic() - start < DEADLINE + LATE, 'at their deadline', time.monotonic() - start)
     for c in silent:
         c.close()
 
@@ -117,10 +118,10 @@ with Program([LOOP_TEST], THREADS=8) as p:
     p.ask(path='/counted')
     slow = [p.connect() for _ in range(7)]
     for c in slow:
-        c.send(request(path='/slow', QUERY_STRING='1000'))
+        c.send(request(path='/slow', QUERY_STRING='3000'))
     start = time.monotonic()
     tap.same(p.ask(path='/counted').status, 200, 'beside seven slow requests an eighth thread serves')
-    tap.ok(time.monotonic() - start < 0.5, 'at once', time.monotonic() - start)
+    tap.same(select.select([c.socket for c in slow], [], [], 0)[0], [], 'before any of them')
     tap.same([c.answer().text for c in slow], ['slept\n'] * 7, 'and the slow ones are answered')
-    tap.ok(time.monotonic() - start < 1.8, 'all at the same time', time.monotonic() - start)
+    tap.ok(time.monotonic() - start < 3 * 3, 'all at the same time', time.monotonic() - start)
 tap.done()

@@ -27,7 +27,7 @@ with Program([LOOP_TEST], THREADS=3, BODY_MAX=30000, REQUEST_TIMEOUT=5) as p:
         texts = [c.ask('POST', '/echo', b'%d' % i, flags=KEEP, CONTENT_TYPE='text/plain').text for i in range(100)]
         tap.same(texts, ['%d' % i for i in range(100)], 'a hundred requests on one connection are answered in turn')
         tap.same(c.ask(path='/counted').text, '100', 'and one that does not ask to keep it')
-        tap.ok(c.is_closed(1), 'closes it')
+        tap.ok(c.is_closed(4), 'closes it')
 
     for path, claim in (('/echo', 'a handler that takes it'), ('/absent', 'an unknown address'), ('/counted', 'a method that is not allowed')):
         for body in (smuggled() * 60, b'x' * 8192 + smuggled()):
@@ -58,7 +58,7 @@ with Program([LOOP_TEST], THREADS=3, BODY_MAX=30000, REQUEST_TIMEOUT=5) as p:
             kept.ask(path='/counted', flags=KEEP)
         start = time.monotonic()
         tap.same(p.ask(path='/counted').status, 200, 'with a kept connection on every thread, a new one is served')
-        tap.ok(time.monotonic() - start < 1, 'at once', time.monotonic() - start)
+        tap.ok(time.monotonic() - start < 4, 'before any of them is closed for being idle', time.monotonic() - start)
         open_still = sum(not kept.is_closed(0.3) for kept in (a, b, c))
         tap.same(open_still, 2, 'at the cost of one idle connection')
 
@@ -82,6 +82,6 @@ with Program([LOOP_TEST], THREADS=3, BODY_MAX=30000, REQUEST_TIMEOUT=5) as p:
     with p.connect() as c:
         c.ask(path='/counted', flags=KEEP)
         start = time.monotonic()
-        tap.ok(c.is_closed(9), 'an idle kept connection is closed')
-        tap.ok(3 < time.monotonic() - start < 8, 'after some seconds', time.monotonic() - start)
+        tap.ok(c.is_closed(15), 'an idle kept connection is closed')
+        tap.ok(time.monotonic() - start > 3, 'after some seconds', time.monotonic() - start)
 tap.done()
