@@ -87,6 +87,59 @@ void journal_retire(struct journal *journal)
 	pthread_rwlock_unlock(&journal->mapping);
 }
 
+/* ---- stripes ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A frame that is whole is a change that was made: it may be on the disk already, so it must not be forgotten here and come back after a
+ * reboot. What is seen of it is also what others answer, so it gets a ticket. A segment that was merged has no unfinished frames.
+ */
+static int end_begun(struct journal *journal, unsigned number)
+{
+	struct control_stripe *stripe = &journal->control->stripes[number];
+	uint64_t begun = atomic_load(&stripe->begun);
+	struct segment *segment;
+	int status;
+
+	if (begun >> 32 >= control_first(atomic_load(&journal->control->segments))) {
+		status = journal_segment(journal, (uint32_t)(begun >> 32), &segment);
+		if (status != STORE_OK)
+			return status == STORE_ABSENT ? STORE_UNAVAILABLE : status;
+		segment_end_begun(segment, begun, number, journal->seed);
+	}
+	(void)journal_ticket(journal);
+	atomic_store(&stripe->orphaned, 0);
+	STORE_HOOK("control orphaned", &stripe->orphaned, sizeof(stripe->orphaned));
+	return STORE_OK;
+}
+
+int journal_lock(struct journal *journal, unsigned number, const struct timespec *deadline)
+{
+	struct control_stripe *stripe = &journal->control->stripes[number];
+	int status = control_lock_stripe(stripe, deadline);
+
+	if (status != STORE_OK || !atomic_load_explicit(&stripe->orphaned, memory_order_relaxed))
+		return status;
+	status = end_begun(journal, number);
+	if (status != STORE_OK)
+		control_unlock(&stripe->lock);
+	return status;
+}
+
+int journal_quiesce(struct journal *journal, unsigned wait_ms)
+{
+	struct timespec deadline;
+
+	control_deadline(wait_ms, &deadline);
+	for (unsigned i = 0; i < CONTROL_STRIPES; i++) {
+		int status = journal_lock(journal, i, &deadline);
+
+		if (status != STORE_OK)
+			return status;
+		control_unlock(&journal->control->stripes[i].lock);
+	}
+	return STORE_OK;
+}
+
 /* ---- finding and appending ----------------------------------------------------------------------------------------- */
 
 int journal_find(struct journal *journal, const struct store_key *key, const uint8_t **ret, bool *recovered)
@@ -200,7 +253,10 @@ int journal_freeze(struct journal *journal)
 
 uint64_t journal_ticket(struct journal *journal)
 {
-	return atomic_fetch_add(&journal->control->written, 1) + 1;
+	uint64_t ticket = atomic_fetch_add(&journal->control->written, 1) + 1;
+
+	STORE_HOOK("control written", &journal->control->written, sizeof(journal->control->written));
+	return ticket;
 }
 
 /* A segment that is gone was merged, and the GDBM files are synced. Views change under the mapping lock, so this one stays meanwhile. */
@@ -229,8 +285,11 @@ static int log_live(struct journal *journal, bool sync)
 	for (uint32_t n = control_first(segments); n <= control_last(segments) && status == STORE_OK; n++)
 		status = log_segment(journal, n, sync);
 	atomic_store(&control->sync_error, status == STORE_OK ? 0 : errno ? errno : EIO);
-	if (status == STORE_OK && sync)
+	STORE_HOOK("control sync error", &control->sync_error, sizeof(control->sync_error));
+	if (status == STORE_OK && sync) {
 		atomic_store(&control->synced, ticket);
+		STORE_HOOK("control synced", &control->synced, sizeof(control->synced));
+	}
 	return status;
 }
 

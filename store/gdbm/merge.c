@@ -189,8 +189,10 @@ static void note_sweep(const struct merge *merge, unsigned shard, int64_t now, i
 	if (earliest == INT64_MAX)
 		return;
 	next = earliest + (slack > SWEEP_PAUSE ? slack : SWEEP_PAUSE);
-	if (known == 0 || next < known)
+	if (known == 0 || next < known) {
 		atomic_store(due, next);
+		STORE_HOOK("control sweep due", due, sizeof(*due));
+	}
 }
 
 /* New files that are put in place together: so that a merge waits for the disk a few times and not for each shard, and needs room for a
@@ -285,15 +287,37 @@ static int merge_shards(const struct merge *merge, uint32_t first, uint32_t last
 }
 
 /*
+ * Segments that have left the list leave the disk, and when nobody can be reading them any more they are retired. Who merged them may have
+ * died before that; until it is done nothing more is merged.
+ */
+static int finish_drop(const struct merge *merge)
+{
+	struct control *control = merge->journal->control;
+	uint32_t from = atomic_load(&control->retired), to = control_first(atomic_load(&control->segments));
+	int status;
+
+	if (from >= to)
+		return STORE_OK;
+	for (uint32_t n = from; n < to; n++)
+		if (segment_unlink(merge->journal->folder, n) != 0)
+			return STORE_UNAVAILABLE;
+	status = journal_quiesce(merge->journal, merge->wait_ms);
+	if (status == STORE_OK) {
+		atomic_store(&control->retired, to);
+		STORE_HOOK("control retired", &control->retired, sizeof(control->retired));
+	}
+	return status;
+}
+
+/*
  * A record was passed over where a newer one is in the active segment; so that one must be on the disk before the older is gone. Then the
- * segments leave the list, and when nobody can be reading them any more, the disk.
+ * segments leave the list.
  */
 static int drop_segments(const struct merge *merge, uint32_t last)
 {
 	struct journal *journal = merge->journal;
 	struct control *control = journal->control;
 	uint64_t segments = atomic_load(&control->segments);
-	uint32_t first = control_first(segments);
 	int status = journal_sync_all(journal);
 
 	if (status != STORE_OK)
@@ -301,12 +325,7 @@ static int drop_segments(const struct merge *merge, uint32_t last)
 	while (!atomic_compare_exchange_weak(&control->segments, &segments, (uint64_t)(last + 1) << 32 | control_last(segments)))
 		;
 	STORE_HOOK("control segments", &control->segments, sizeof(control->segments));
-	for (uint32_t n = first; n <= last; n++)
-		(void)segment_unlink(journal->folder, n);
-	status = control_quiesce(control, merge->wait_ms);
-	if (status == STORE_OK)
-		atomic_store(&control->retired, last + 1);
-	return status;
+	return finish_drop(merge);
 }
 
 static int lock_merging(const struct merge *merge, unsigned wait_ms)
@@ -319,6 +338,21 @@ static int lock_merging(const struct merge *merge, unsigned wait_ms)
 	return control_lock(&merge->journal->control->merging, &deadline);
 }
 
+/*
+ * Whoever began to append before the segment was frozen has ended. And what is merged is on the disk in the journal first: the shards'
+ * files are put in place one after the other, and of a rename one half must not last without the other.
+ */
+static int merge_frozen(const struct merge *merge, uint32_t first, uint32_t last, int64_t now)
+{
+	int status = journal_quiesce(merge->journal, merge->wait_ms);
+
+	if (status == STORE_OK)
+		status = journal_sync_all(merge->journal);
+	if (status == STORE_OK)
+		status = merge_shards(merge, first, last, now);
+	return status == STORE_OK ? drop_segments(merge, last) : status;
+}
+
 int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wait_ms)
 {
 	struct control *control = merge->journal->control;
@@ -327,22 +361,10 @@ int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wa
 
 	if (status != STORE_OK)
 		return status;
+	status = finish_drop(merge);
 	segments = atomic_load(&control->segments);
-	if (control_first(segments) + keep < control_last(segments)) {
-		uint32_t first = control_first(segments), last = control_last(segments) - 1 - keep;
-
-		/*
-		 * Whoever began to append before the segment was frozen has ended. And what is merged is on the disk in the journal first:
-		 * the shards' files are put in place one after the other, and of a rename one half must not last without the other.
-		 */
-		status = control_quiesce(control, merge->wait_ms);
-		if (status == STORE_OK)
-			status = journal_sync_all(merge->journal);
-		if (status == STORE_OK)
-			status = merge_shards(merge, first, last, now);
-		if (status == STORE_OK)
-			status = drop_segments(merge, last);
-	}
+	if (status == STORE_OK && control_first(segments) + keep < control_last(segments))
+		status = merge_frozen(merge, control_first(segments), control_last(segments) - 1 - keep, now);
 	control_unlock(&control->merging);
 	return status;
 }

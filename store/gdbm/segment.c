@@ -294,8 +294,7 @@ bool segment_used(const struct segment *segment)
 
 /* ---- after a reboot ------------------------------------------------------------------------------------------------ */
 
-/* The frame at position, if it checks; its entries' places go to positions. */
-static bool frame_valid(const struct segment *segment, uint64_t at, uint64_t seed, uint64_t positions[2], struct frame *ret)
+bool frame_valid(const struct segment *segment, uint64_t at, uint64_t seed, uint64_t positions[2], struct frame *ret)
 {
 	uint64_t position = at + sizeof(*ret);
 	const uint8_t *records[2];
