@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/gdbm/files.h"
 #include "store/gdbm/hook.h"
 #include "store/store.h"
 
@@ -48,6 +49,16 @@ static void set_view(struct journal *journal, struct segment *segment)
 	segment_unmap(atomic_exchange(view_of(journal, segment->number), segment));
 }
 
+/* A segment's files go when it has left the list; if they go before, somebody else took them, and what they hold must not be passed over.
+ */
+static int absent(const struct journal *journal, uint32_t number)
+{
+	if (number < control_first(atomic_load(&journal->control->segments)))
+		return STORE_ABSENT;
+	errno = ENOENT;
+	return STORE_UNAVAILABLE;
+}
+
 static int map_view(struct journal *journal, uint32_t number, struct segment **ret)
 {
 	int status = STORE_OK;
@@ -60,7 +71,7 @@ static int map_view(struct journal *journal, uint32_t number, struct segment **r
 			set_view(journal, *ret);
 	}
 	pthread_rwlock_unlock(&journal->mapping);
-	return status;
+	return status == STORE_ABSENT ? absent(journal, number) : status;
 }
 
 int journal_segment(struct journal *journal, uint32_t number, struct segment **ret)
@@ -205,6 +216,7 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 /* Makes room for a frame: more of the active segment when status is STORE_BUSY, the next segment when it is STORE_TOO_LARGE. */
 static int make_room(struct journal *journal, struct segment *active, int status, size_t frame)
 {
+	struct files_shield shield;
 	struct timespec deadline;
 	int locked;
 
@@ -212,10 +224,12 @@ static int make_room(struct journal *journal, struct segment *active, int status
 	locked = control_lock(&journal->control->growth, &deadline);
 	if (locked != STORE_OK)
 		return locked;
+	files_shield(&shield);
 	if (status == STORE_BUSY)
 		status = segment_grow(active, frame);
 	else
 		status = begin_next(journal, active->number, frame);
+	files_unshield(&shield);
 	control_unlock(&journal->control->growth);
 	return status;
 }
@@ -296,8 +310,13 @@ static int log_live(struct journal *journal, bool sync)
 /* The caller has the syncing lock; whoever waits for this sync looks again. */
 static int lead(struct journal *journal, bool sync)
 {
-	int status = log_live(journal, sync), error = errno;
+	struct files_shield shield;
+	int status, error;
 
+	files_shield(&shield);
+	status = log_live(journal, sync);
+	error = errno;
+	files_unshield(&shield);
 	control_unlock(&journal->control->syncing);
 	control_wake(&journal->control->sync_turn);
 	errno = error;

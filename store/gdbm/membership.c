@@ -207,12 +207,44 @@ static int busy(const struct store_options *options, int status)
 	                    options->location, status == STORE_BUSY ? "waited 10 seconds" : strerror(errno));
 }
 
-/* With the shared lock held: joins if there is a control file of this boot. */
+/*
+ * Somebody may have removed or cut mapped files. Then they are made again from the journal files, as after a reboot, by one who is alone:
+ * those that work with them now will be ended by a signal, or go on with what has no name any more.
+ */
+static int check_segments(int folder, const struct store_options *options, const struct control *control)
+{
+	uint64_t segments = atomic_load(&control->segments);
+
+	for (uint32_t n = control_first(segments); n <= control_last(segments); n++) {
+		int status = segment_check(folder, n);
+
+		if (status == STORE_OK || n < control_first(atomic_load(&control->segments)))
+			continue;
+		if (status == STORE_UNAVAILABLE)
+			return store_refuse(options, status, "%s: the journal cannot be read: %s", options->location, strerror(errno));
+		return store_refuse(options, STORE_ABSENT,
+		                    "%s: the mapped file hot.%08x was removed or cut short: end all programs that use the store, and start "
+		                    "them again",
+		                    options->location, n);
+	}
+	return STORE_OK;
+}
+
+/* With the shared lock held: joins if there is a control file of this boot, and what belongs to it. */
 static int try_join(int folder, const struct store_options *options, struct membership *ret)
 {
 	int status = identity_read(folder, options, &ret->seed);
 
-	return status == STORE_OK ? control_join(folder, options, &ret->control) : status;
+	if (status == STORE_OK)
+		status = control_join(folder, options, &ret->control);
+	if (status != STORE_OK)
+		return status;
+	status = check_segments(folder, options, ret->control);
+	if (status != STORE_OK) {
+		control_leave(ret->control);
+		ret->control = NULL;
+	}
+	return status;
 }
 
 /* Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. */
@@ -252,16 +284,21 @@ static int join_folder(int folder, const struct store_options *options, struct m
 
 int membership_join(const char *path, const struct store_options *options, struct membership *ret)
 {
+	struct files_shield shield;
 	int status = files_open_folder(path, options, &ret->folder);
 
 	if (status != STORE_OK)
 		return status;
+	files_shield(&shield);
 	if (!options->brief)
 		status = files_check_all(ret->folder, options);
 	if (status == STORE_OK)
 		status = join_folder(ret->folder, options, ret);
-	if (status != STORE_OK)
+	files_unshield(&shield);
+	if (status != STORE_OK) {
 		close(ret->folder);
+		ret->folder = -1;
+	}
 	return status;
 }
 

@@ -9,6 +9,7 @@
 
 #include "store/gdbm/base.h"
 #include "store/gdbm/control.h"
+#include "store/gdbm/files.h"
 #include "store/gdbm/hook.h"
 #include "store/gdbm/journal.h"
 #include "store/store.h"
@@ -286,9 +287,19 @@ static int merge_shards(const struct merge *merge, uint32_t first, uint32_t last
 	return status;
 }
 
+/* The oldest goes first, and lastingly: else a power cut may bring back a record without the tombstone that came after it. */
+static int unlink_segments(int folder, uint32_t first, uint32_t last)
+{
+	for (uint32_t n = first; n <= last; n++)
+		if (segment_unlink(folder, n) != 0 || (n < last && files_sync_folder(folder) != 0))
+			return STORE_UNAVAILABLE;
+	return STORE_OK;
+}
+
 /*
  * Segments that have left the list leave the disk, and when nobody can be reading them any more they are retired. Who merged them may have
- * died before that; until it is done nothing more is merged.
+ * died before that, or the disk refused; until it is done nothing more is merged, and no tombstone goes: what an old journal file holds
+ * must never come back.
  */
 static int finish_drop(const struct merge *merge)
 {
@@ -298,10 +309,9 @@ static int finish_drop(const struct merge *merge)
 
 	if (from >= to)
 		return STORE_OK;
-	for (uint32_t n = from; n < to; n++)
-		if (segment_unlink(merge->journal->folder, n) != 0)
-			return STORE_UNAVAILABLE;
-	status = journal_quiesce(merge->journal, merge->wait_ms);
+	status = unlink_segments(merge->journal->folder, from, to - 1);
+	if (status == STORE_OK)
+		status = journal_quiesce(merge->journal, merge->wait_ms);
 	if (status == STORE_OK) {
 		atomic_store(&control->retired, to);
 		STORE_HOOK("control retired", &control->retired, sizeof(control->retired));
@@ -356,15 +366,18 @@ static int merge_frozen(const struct merge *merge, uint32_t first, uint32_t last
 int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wait_ms)
 {
 	struct control *control = merge->journal->control;
+	struct files_shield shield;
 	uint64_t segments;
 	int status = lock_merging(merge, wait_ms);
 
 	if (status != STORE_OK)
 		return status;
+	files_shield(&shield);
 	status = finish_drop(merge);
 	segments = atomic_load(&control->segments);
 	if (status == STORE_OK && control_first(segments) + keep < control_last(segments))
 		status = merge_frozen(merge, control_first(segments), control_last(segments) - 1 - keep, now);
+	files_unshield(&shield);
 	control_unlock(&control->merging);
 	return status;
 }
@@ -432,8 +445,10 @@ static int rewrite(const struct merge *merge, unsigned shard, int64_t now, uint6
 static int sweep_locked(const struct merge *merge, unsigned shard, unsigned share, struct look *look, struct store_swept *ret)
 {
 	uint64_t damaged = 0, size;
-	int status = base_each(merge->base, shard, look_at, look, &damaged);
+	int status = finish_drop(merge);
 
+	if (status == STORE_OK)
+		status = base_each(merge->base, shard, look_at, look, &damaged);
 	if (status != STORE_OK && status != STORE_DAMAGED)
 		return status;
 	size = base_shard_size(merge->base, shard);
@@ -448,6 +463,7 @@ static int sweep_locked(const struct merge *merge, unsigned shard, unsigned shar
 int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, unsigned wait_ms, struct store_swept *ret)
 {
 	struct look *look = malloc(sizeof(*look));
+	struct files_shield shield;
 	int status;
 
 	if (!look)
@@ -457,7 +473,9 @@ int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64
 	look->stride = 1;
 	status = lock_merging(merge, wait_ms);
 	if (status == STORE_OK) {
+		files_shield(&shield);
 		status = sweep_locked(merge, shard, share, look, ret);
+		files_unshield(&shield);
 		control_unlock(&merge->journal->control->merging);
 	}
 	free(look);

@@ -94,6 +94,9 @@ int segment_create(int folder, uint32_t number, size_t size, struct segment **re
 /* Maps segment number. STORE_OK; STORE_ABSENT if there is no such file; STORE_DAMAGED if it is none; STORE_UNAVAILABLE with errno. */
 int segment_map(int folder, uint32_t number, struct segment **ret);
 
+/* STORE_OK if segment number can be mapped by the looks of its files; else as segment_map. */
+int segment_check(int folder, uint32_t number);
+
 /* As segment_map after a reboot: with an index built from the frames. Nobody else may be in the segment. */
 int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment **ret);
 
