@@ -63,6 +63,9 @@ bool entry_at(const struct segment *segment, uint64_t position, const struct sto
 /* As entry_at, and the record checks. */
 bool entry_valid(const struct segment *segment, uint64_t position, uint64_t seed, const struct store_key **key, const uint8_t **record);
 
+/* Brings the entry at position back from the journal file, if it is whole there. */
+bool segment_mend(const struct segment *segment, uint64_t position, uint64_t seed);
+
 /* True if the index has a slot that key may use. */
 bool index_has_room(const struct segment *segment, const struct store_key *key);
 

@@ -68,7 +68,7 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The numbers of the segments in folder, in order. */
+/* The numbers of the segments in folder, in order. What was mapped belongs to a control file that is no more, and goes. */
 static int list_segments(int folder, struct numbers *ret)
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -87,6 +87,8 @@ static int list_segments(int folder, struct numbers *ret)
 
 		if (sscanf(entry->d_name, "journal.%8x%n", &number, &end) == 1 && end == 16 && entry->d_name[end] == '\0')
 			kept = numbers_add(ret, number);
+		else if (strncmp(entry->d_name, "hot.", 4) == 0)
+			(void)unlinkat(folder, entry->d_name, 0);
 	}
 	closedir(entries);
 	if (!kept)
@@ -96,7 +98,7 @@ static int list_segments(int folder, struct numbers *ret)
 	return STORE_OK;
 }
 
-/* A segment whose header does not check is kept for sesamectl repair, which reads its frames all the same. */
+/* A segment that has no place among the others is kept for sesamectl repair. */
 static int set_aside(int folder, uint32_t number)
 {
 	char name[32], aside[48];
@@ -106,25 +108,51 @@ static int set_aside(int folder, uint32_t number)
 	return renameat(folder, name, folder, aside) == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
 
+/* How many of the numbers are no more than a store's segments can be apart from the ith. */
+static size_t together(const struct numbers *numbers, size_t i)
+{
+	size_t end = i;
+
+	while (end < numbers->count && numbers->list[end] - numbers->list[i] < CONTROL_RANGE - 1)
+		end++;
+	return end - i;
+}
+
+/* A file that came under a number far from the others is not one of them. */
+static int drop_strays(int folder, struct numbers *numbers)
+{
+	size_t best = 0, kept = 0;
+	int status = STORE_OK;
+
+	for (size_t i = 1; i < numbers->count; i++)
+		if (together(numbers, i) > together(numbers, best))
+			best = i;
+	kept = together(numbers, best);
+	for (size_t i = 0; i < numbers->count && status == STORE_OK; i++)
+		if (i < best || i >= best + kept || numbers->list[i] > UINT32_MAX - CONTROL_RANGE)
+			status = set_aside(folder, numbers->list[i]);
+	memmove(numbers->list, numbers->list + best, kept * sizeof(numbers->list[0]));
+	numbers->count = kept > 0 && numbers->list[kept - 1] > UINT32_MAX - CONTROL_RANGE ? 0 : kept;
+	return status;
+}
+
 static int recover(int folder, uint32_t number, uint64_t seed)
 {
 	struct segment *segment;
 	int status = segment_recover(folder, number, seed, &segment);
 
-	if (status == STORE_DAMAGED)
-		return set_aside(folder, number);
 	if (status == STORE_OK)
 		segment_unmap(segment);
 	return status;
 }
 
 /* All that was left becomes frozen, to be merged; a new segment is the active one. */
-static int make_from(int folder, const struct store_options *options, uint64_t seed, const struct numbers *numbers)
+static int make_from(int folder, const struct store_options *options, uint64_t seed, struct numbers *numbers)
 {
 	uint32_t first = 1, last = 1;
 	struct control *control;
 	struct segment *active;
-	int status = STORE_OK;
+	int status = numbers->count > 0 ? drop_strays(folder, numbers) : STORE_OK;
 
 	for (size_t i = 0; i < numbers->count && status == STORE_OK; i++)
 		status = recover(folder, numbers->list[i], seed);
@@ -132,9 +160,6 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 		first = numbers->list[0];
 		last = numbers->list[numbers->count - 1] + 1;
 	}
-	if (status == STORE_OK && last - first >= JOURNAL_VIEWS / 2 + CONTROL_SEGMENTS_MAX)
-		return store_refuse(options, STORE_DAMAGED, "%s holds journals that do not belong together (%08x to %08x)",
-		                    options->location, first, last - 1);
 	if (status == STORE_OK)
 		status = segment_create(folder, last, options->journal_size ? options->journal_size : SEGMENT_SIZE_MIN, &active);
 	if (status != STORE_OK)
@@ -146,13 +171,18 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 	return status;
 }
 
+static int no_store(const struct store_options *options)
+{
+	return store_refuse(options, STORE_ABSENT, "there is no store in %s: programs make it when they first use it", options->location);
+}
+
 static int make_anew(int folder, const struct store_options *options, uint64_t *seed)
 {
 	struct numbers numbers = { 0 };
-	int status = identity_read(folder, options, seed);
+	int status = identity_keep(folder, options, seed);
 
 	if (status == STORE_ABSENT)
-		status = identity_make(folder, options, seed);
+		status = options->existing ? no_store(options) : identity_make(folder, options, seed);
 	if (status != STORE_OK)
 		return status;
 	status = list_segments(folder, &numbers);
@@ -174,12 +204,37 @@ static int busy(const struct store_options *options, int status)
 	                    options->location, status == STORE_BUSY ? "waited 10 seconds" : strerror(errno));
 }
 
-/* With the shared lock held: joins if there is a control file of this boot. */
+/* True if the segments that the control file names are there; one that was merged meanwhile need not be. */
+static bool segments_sound(int folder, struct control *control)
+{
+	uint64_t segments = atomic_load(&control->segments);
+	struct segment *segment;
+
+	for (uint32_t n = control_last(segments);; n--) {
+		int status = segment_map(folder, n, &segment);
+
+		if (status == STORE_OK)
+			segment_unmap(segment);
+		if (status == STORE_DAMAGED || (status == STORE_ABSENT && n == control_last(atomic_load(&control->segments))))
+			return false;
+		if (n == control_first(segments))
+			return true;
+	}
+}
+
+/* With the shared lock held: joins if there is a control file of this boot, and what it speaks of. */
 static int try_join(int folder, const struct store_options *options, struct membership *ret)
 {
 	int status = identity_read(folder, options, &ret->seed);
 
-	return status == STORE_OK ? control_join(folder, options, &ret->control) : status;
+	if (status == STORE_OK)
+		status = control_join(folder, options, &ret->control);
+	if (status == STORE_OK && !segments_sound(folder, ret->control)) {
+		control_leave(ret->control);
+		ret->control = NULL;
+		status = STORE_ABSENT;
+	}
+	return status;
 }
 
 /* Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. */
@@ -222,7 +277,7 @@ int membership_join(const char *path, const struct store_options *options, struc
 	int status = files_open_folder(path, options, &ret->folder);
 
 	if (status != STORE_OK)
-		return status;
+		return status == STORE_ABSENT ? no_store(options) : status;
 	if (!options->brief)
 		status = files_check_all(ret->folder, options);
 	if (status == STORE_OK)

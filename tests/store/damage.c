@@ -19,13 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/gdbm/control.h"
 #include "store/store.h"
 #include "tests/store/folder.h"
 #include "tests/tap.h"
 
 #define KEYS 300u
 #define SECONDS 20u
-#define OCTETS_MAX (512u << 20)
+#define OCTETS_MAX (512u << 20)  /* of one file */
+#define MEMORY_MAX (2048u << 20) /* of the address space: a size that damage made up is not allocated */
 
 static char top[64], folder[96], location[128];
 static int64_t now;
@@ -155,6 +157,13 @@ static void mutate(uint8_t *octets, size_t size, uint64_t *seed)
 	}
 }
 
+/* The locks of a control file are nobody's data: whoever can write there can stop the store. */
+static size_t damageable(const char *path, size_t size)
+{
+	return strcmp(strrchr(path, '/'), "/control") == 0 && size > offsetof(struct control, growth) ? offsetof(struct control, growth)
+	                                                                                              : size;
+}
+
 static void damage_file(const char *path, uint64_t *seed)
 {
 	int fd = open(path, O_RDWR);
@@ -163,7 +172,10 @@ static void damage_file(const char *path, uint64_t *seed)
 
 	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size == 0)
 		abort();
-	if (chance(seed) % 8 == 0) {
+	if (chance(seed) % 16 == 0) {
+		if (unlink(path) != 0)
+			abort();
+	} else if (chance(seed) % 8 == 0) {
 		off_t size =
 		    chance(seed) % 4 == 0 ? st.st_size + (off_t)(chance(seed) % 100000) : (off_t)(chance(seed) % (uint64_t)st.st_size);
 
@@ -174,7 +186,7 @@ static void damage_file(const char *path, uint64_t *seed)
 		if (octets == MAP_FAILED)
 			abort();
 		for (uint64_t times = 1 + chance(seed) % 4; times > 0; times--)
-			mutate(octets, (size_t)st.st_size, seed);
+			mutate(octets, damageable(path, (size_t)st.st_size), seed);
 		munmap(octets, (size_t)st.st_size);
 	}
 	close(fd);
@@ -198,9 +210,7 @@ static void damage(uint64_t *seed, bool reboot)
 			unlink(path);
 			continue;
 		}
-		/* The locks of a control file are nobody's data: whoever can write there can stop the store. */
-		if (strcmp(entry->d_name, "control") != 0)
-			memcpy(paths[count++], path, sizeof(path));
+		memcpy(paths[count++], path, sizeof(path));
 	}
 	if (entries)
 		closedir(entries);
@@ -243,7 +253,7 @@ static bool walk_one(void *context, const struct store_key *key, const uint8_t *
 
 static void use_store(void)
 {
-	struct rlimit octets = { OCTETS_MAX, OCTETS_MAX }, seconds = { SECONDS, SECONDS };
+	struct rlimit octets = { OCTETS_MAX, OCTETS_MAX }, seconds = { SECONDS, SECONDS }, memory = { MEMORY_MAX, MEMORY_MAX };
 	struct store_walk walk = { .each = walk_one, .now = now };
 	struct store_swept swept;
 	struct store *store;
@@ -251,6 +261,11 @@ static void use_store(void)
 
 	setrlimit(RLIMIT_FSIZE, &octets);
 	setrlimit(RLIMIT_CPU, &seconds);
+#ifndef __SANITIZE_ADDRESS__
+	setrlimit(RLIMIT_AS, &memory);
+#else
+	(void)memory;
+#endif
 	alarm(3 * SECONDS);
 	store = open_store();
 	if (!store) {
