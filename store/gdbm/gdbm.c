@@ -625,6 +625,16 @@ static int gdbm_rename(struct store *store, const struct store_key *from, const 
 
 /* ---- putting back --------------------------------------------------------------------------------------------------- */
 
+/*
+ * True if record is a later version of what is there. One that was removed, or begun anew after it had been lost, was changed less often
+ * and is newer all the same.
+ */
+static bool succeeds(const uint8_t *record, const struct found *there)
+{
+	return !there->octets || (record_kind(there->octets) == RECORD_LIVE && record_created(record) >= record_created(there->octets) &&
+	                          record_changes(record) > record_changes(there->octets));
+}
+
 static int put_back_once(struct gdbm *g, const struct store_key *key, const uint8_t *record)
 {
 	unsigned number = control_stripe_of(key);
@@ -636,7 +646,7 @@ static int put_back_once(struct gdbm *g, const struct store_key *key, const uint
 		return status;
 	record_init(&found.fetched);
 	status = note_damage(g, find(g, key, &found));
-	if (status == STORE_OK && changes_of(&found) >= record_changes(record))
+	if (status == STORE_OK && !succeeds(record, &found))
 		status = STORE_EXISTS;
 	if (status == STORE_OK)
 		status = append_entries(g, &entry, 1);

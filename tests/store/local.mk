@@ -50,6 +50,11 @@ tests_store_failures_LDFLAGS = $(steps_ldflags)
 tests_store_failures_LDADD = store/libstore-hooks.la
 TESTS += tests/store/failures
 
+check_PROGRAMS += tests/store/repair
+tests_store_repair_SOURCES = tests/store/repair.c tests/store/folder.h tests/tap.h
+tests_store_repair_LDADD = store/libstore.la
+TESTS += tests/store/repair
+
 check_PROGRAMS += tests/store/damage
 tests_store_damage_SOURCES = tests/store/damage.c tests/store/folder.h tests/tap.h
 tests_store_damage_LDADD = store/libstore.la
