@@ -52,7 +52,7 @@ static bool trusted(const struct control *control, const struct stat *st, const 
 {
 	return memcmp(control->magic, MAGIC, sizeof(MAGIC)) == 0 && control->version == FORMAT && control->size == sizeof(*control) &&
 	       memcmp(control->boot, place->boot, sizeof(place->boot)) == 0 && control->device == st->st_dev &&
-	       control->inode == st->st_ino;
+	       control->inode == st->st_ino && control_last(control->segments) - control_first(control->segments) < CONTROL_RANGE;
 }
 
 static int map(int fd, struct control **ret)

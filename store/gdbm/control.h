@@ -26,6 +26,8 @@
 
 #define CONTROL_SHARDS 64u
 #define CONTROL_STRIPES 256u
+#define CONTROL_RANGE 16u       /* and those that are left after a reboot: no more than this */
+#define CONTROL_SWEEP_NOW (-1)  /* of sweep_due: the shard's GDBM file is damaged */
 #define CONTROL_SEGMENTS_MAX 8u /* live segments; beyond it writers wait for the merge */
 
 struct store_options;

@@ -15,7 +15,10 @@
 
 struct store_options;
 
-/* Opens the folder at path, creating it (mode 0700) and its parents if it is not there. STORE_OK, or why not, with a sentence. */
+/*
+ * Opens the folder at path, creating it (mode 0700) and its parents if it is not there. STORE_OK, or why not, with a sentence; STORE_ABSENT
+ * without one where only an existing store is wanted.
+ */
 int files_open_folder(const char *path, const struct store_options *options, int *ret);
 
 /*
@@ -46,6 +49,9 @@ void files_unshield(const struct files_shield *shield);
 
 /* Writes all of it at offset, or -1 with errno. */
 int files_write(int fd, const void *octets, size_t size, uint64_t offset);
+
+/* Reads all of a file into memory that the caller frees. STORE_OK, UNAVAILABLE with errno, or NO_MEMORY. */
+int files_read_whole(int fd, uint8_t **ret, size_t *size);
 
 /* Copies size octets from one file's beginning to another's. 0, or -1 with errno. */
 int files_copy(int from, int to, uint64_t size);

@@ -84,8 +84,10 @@ int journal_segment(struct journal *journal, uint32_t number, struct segment **r
 
 void journal_retire(struct journal *journal)
 {
-	uint32_t retired = atomic_load(&journal->control->retired);
+	uint32_t retired = atomic_load(&journal->control->retired), first = control_first(atomic_load(&journal->control->segments));
 
+	if (retired > first) /* a damaged word */
+		retired = first;
 	pthread_rwlock_wrlock(&journal->mapping);
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++) {
 		struct segment *segment = atomic_load(&journal->views[i]);
@@ -161,6 +163,10 @@ int journal_find(struct journal *journal, const struct store_key *key, const uin
 		struct segment *segment;
 		int status = journal_segment(journal, n, &segment);
 
+		if (status == STORE_DAMAGED) { /* nobody knows what was there: that is no answer about this key */
+			errno = EIO;
+			return STORE_UNAVAILABLE;
+		}
 		if (status == STORE_OK)
 			status = segment_find(segment, key, journal->seed, ret);
 		*recovered = status == STORE_OK && segment->hot->recovered;
@@ -242,7 +248,7 @@ int journal_append(struct journal *journal, const struct segment_entry *entries,
 		int status = journal_segment(journal, last, &active);
 
 		if (status != STORE_OK)
-			return status == STORE_ABSENT ? STORE_UNAVAILABLE : status;
+			return status == STORE_ABSENT || status == STORE_DAMAGED ? STORE_UNAVAILABLE : status;
 		status = segment_append(active, entries, count, journal->seed);
 		if (status != STORE_BUSY && status != STORE_TOO_LARGE)
 			return status;

@@ -36,6 +36,11 @@ tests_store_crash_points_LDFLAGS = $(steps_ldflags)
 tests_store_crash_points_LDADD = store/libstore-hooks.la
 TESTS += tests/store/crash_points
 
+check_PROGRAMS += tests/store/repair
+tests_store_repair_SOURCES = tests/store/repair.c tests/store/folder.h tests/tap.h
+tests_store_repair_LDADD = store/libstore.la
+TESTS += tests/store/repair
+
 check_PROGRAMS += tests/store/damage
 tests_store_damage_SOURCES = tests/store/damage.c tests/store/folder.h tests/tap.h
 tests_store_damage_LDADD = store/libstore.la
