@@ -9,6 +9,7 @@ start_run() {
 	run_log=$work/$1.log
 	run_state=$work/$1
 	shift
+	rm -f "$run_log"
 	"$SESAME_SOURCE/run" --build "$SESAME_BUILD" --state "$run_state" "$@" >"$run_log" 2>&1 &
 	run_pid=$!
 	run_started() {
