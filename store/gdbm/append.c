@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "store/gdbm/control.h"
 #include "store/gdbm/frame.h"
 #include "store/gdbm/hook.h"
 #include "store/store.h"
@@ -145,6 +146,11 @@ static int pen_room(struct segment *segment, struct segment_pen *pen, size_t siz
 
 /* ---- frames -------------------------------------------------------------------------------------------------------- */
 
+static uint64_t begun_make(const struct segment *segment, uint64_t at)
+{
+	return (uint64_t)segment->number << 32 | at / FRAME_ALIGNMENT;
+}
+
 static void write_frame(struct segment *segment, uint64_t at, size_t size, const struct segment_entry *entries, unsigned count,
                         uint64_t seed)
 {
@@ -160,7 +166,11 @@ static void write_frame(struct segment *segment, uint64_t at, size_t size, const
 	}
 	frame->size = (uint32_t)size;
 	frame->count = count;
-	frame->mark = frame_mark(segment, at, (uint32_t)size, count, records, seed);
+	for (unsigned i = 0; i < count; i++) {
+		atomic_store_explicit(entries[i].begun, begun_make(segment, at), memory_order_relaxed);
+		STORE_HOOK("control begun", entries[i].begun, sizeof(*entries[i].begun));
+	}
+	atomic_store_explicit(&frame->mark, frame_mark(segment, at, (uint32_t)size, count, records, seed), memory_order_release);
 	STORE_HOOK("hot frame", frame, sizeof(*frame));
 }
 
@@ -206,6 +216,48 @@ int segment_append(struct segment *segment, const struct segment_entry *entries,
 	note_published(segment);
 	return STORE_OK;
 }
+
+/* ---- what a dead process had begun ---------------------------------------------------------------------------------- */
+
+/* The place of the extent that the frame at this place is in; it has a tag, for it came first. 0: none has. */
+static uint64_t extent_around(const struct segment *segment, uint64_t at, uint64_t seed)
+{
+	for (at -= at % FRAME_PAGE; at >= FRAME_DATA; at -= FRAME_PAGE)
+		if (atomic_load_explicit(&extent_at(segment, at)->tag, memory_order_acquire) == extent_tag(segment, at, seed))
+			return at;
+	return 0;
+}
+
+/* Two who come after one dead process may do this for two frames in one extent. */
+static void count_used(struct extent *extent, uint32_t octets)
+{
+	uint32_t used = atomic_load(&extent->used);
+
+	while ((used & ~EXTENT_FULL) < octets && !atomic_compare_exchange_weak(&extent->used, &used, octets | (used & EXTENT_FULL)))
+		;
+	STORE_HOOK("hot used", extent, sizeof(*extent));
+}
+
+void segment_end_begun(struct segment *segment, uint64_t begun, unsigned stripe, uint64_t seed)
+{
+	uint64_t at = (begun & UINT32_MAX) * FRAME_ALIGNMENT, extent, positions[2];
+	struct frame frame;
+
+	if (at < FRAME_DATA || at + sizeof(frame) > segment->hot->end || !frame_valid(segment, at, seed, positions, &frame))
+		return;
+	extent = extent_around(segment, at, seed);
+	if (extent == 0)
+		return;
+	count_used(extent_at(segment, extent), (uint32_t)(at + frame.size - extent));
+	for (unsigned i = 0; i < frame.count; i++) {
+		const struct store_key *key = (const struct store_key *)(const void *)(segment->map + positions[i]);
+
+		if (control_stripe_of(key) == stripe)
+			(void)index_publish(segment, key, positions[i]);
+	}
+}
+
+/* ---- room ---------------------------------------------------------------------------------------------------------- */
 
 int segment_grow(struct segment *segment, size_t size)
 {

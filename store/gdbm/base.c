@@ -90,6 +90,12 @@ void base_after_fork(struct base *base)
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
 
+/* True if errno is of a place in a file that there cannot be, to which damage has led GDBM; the other errors are the system's. */
+static bool is_nowhere(void)
+{
+	return errno == 0 || errno == EINVAL || errno == EOVERFLOW || errno == EFBIG;
+}
+
 static int status_of(gdbm_error error)
 {
 	switch (error) {
@@ -105,8 +111,9 @@ static int status_of(gdbm_error error)
 	case GDBM_FILE_TRUNCATE_ERROR:
 		return STORE_UNAVAILABLE;
 	case GDBM_FILE_READ_ERROR:
+	case GDBM_FILE_SEEK_ERROR:
 	case GDBM_FILE_STAT_ERROR:
-		return errno == EIO || errno == ENOMEM ? STORE_UNAVAILABLE : STORE_DAMAGED;
+		return is_nowhere() ? STORE_DAMAGED : STORE_UNAVAILABLE;
 	default:
 		return STORE_DAMAGED;
 	}
@@ -197,40 +204,72 @@ int base_fetch(struct base *base, unsigned number, uint64_t generation, const st
 	status = shard_open(base, number, generation);
 	if (status == STORE_OK)
 		status = shard->file ? fetch(shard->file, base->seed, key, ret) : STORE_ABSENT;
+	/* After a read that failed GDBM takes the handle for spoiled; a new one may well be good. */
+	if (status != STORE_OK && shard->file && gdbm_needs_recovery(shard->file))
+		shard_close(shard);
 	pthread_mutex_unlock(&shard->lock);
 	return status;
 }
 
-/* GDBM's walk gives keys; each is fetched and checked on the way. The number of steps is bounded by the file, which damage may tie into a
- * ring. */
+static bool is_trouble(int status)
+{
+	return status == STORE_UNAVAILABLE || status == STORE_NO_MEMORY;
+}
+
+/* What stands under a key that GDBM's walk gave. */
+static int fetch_found(GDBM_FILE file, uint64_t seed, datum at, struct store_key *key, struct record *ret)
+{
+	if (at.dsize != STORE_KEY_SIZE)
+		return STORE_DAMAGED;
+	memcpy(key->octets, at.dptr, STORE_KEY_SIZE);
+	return fetch(file, seed, key, ret);
+}
+
+/* Why a walk has ended: STORE_OK at the end of the file. */
+static int end_of_walk(GDBM_FILE file)
+{
+	gdbm_error error = gdbm_last_errno(file);
+
+	return error == GDBM_ITEM_NOT_FOUND || error == GDBM_NO_ERROR ? STORE_OK : status_of(error);
+}
+
+/*
+ * GDBM's walk gives keys; each is fetched and checked on the way. The number of steps is bounded by the file, which damage may tie into a
+ * ring. What the system does not let us read is not damaged: then the walk has failed, and nothing may be made of what it gave.
+ */
 static int each_record(GDBM_FILE file, uint64_t seed, bool (*each)(void *context, const struct store_key *key, const uint8_t *record),
                        void *context, uint64_t steps, uint64_t *damaged)
 {
-	datum at = gdbm_firstkey(file), next;
+	datum at, next;
 	bool go_on = true;
 	struct record record;
+	int status = STORE_OK;
 
 	record_init(&record);
+	errno = 0;
+	at = gdbm_firstkey(file);
 	while (at.dptr && go_on && steps-- > 0) {
 		struct store_key key;
-		int status = STORE_DAMAGED;
 
-		if (at.dsize == STORE_KEY_SIZE) {
-			memcpy(key.octets, at.dptr, STORE_KEY_SIZE);
-			status = fetch(file, seed, &key, &record);
-		}
+		status = fetch_found(file, seed, at, &key, &record);
 		if (status == STORE_OK)
 			go_on = each(context, &key, record.octets);
+		else if (is_trouble(status))
+			break;
 		else
 			(*damaged)++;
+		errno = 0;
 		next = gdbm_nextkey(file, at);
 		free(at.dptr);
 		at = next;
 	}
 	free(at.dptr);
 	record_free(&record);
-	if (go_on && gdbm_last_errno(file) != GDBM_ITEM_NOT_FOUND && gdbm_last_errno(file) != GDBM_NO_ERROR)
-		(*damaged)++;
+	if (go_on && !is_trouble(status))
+		status = end_of_walk(file);
+	if (is_trouble(status))
+		return status;
+	*damaged += go_on && status != STORE_OK;
 	return STORE_OK;
 }
 

@@ -40,6 +40,7 @@ static int run_write(struct segment *segment, struct run *run)
 	if (run->count == 0)
 		return STORE_OK;
 	atomic_store(&segment->hot->unsynced, 1);
+	STORE_HOOK("hot unsynced", &segment->hot->unsynced, sizeof(segment->hot->unsynced));
 	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
 	failed = files_write(segment->journal_fd, segment->map + run->from, run->to - run->from, run->from);
 	AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
@@ -108,8 +109,10 @@ static int write_behind(struct segment *segment, uint64_t seed)
 	}
 	if (status == STORE_OK)
 		status = run_write(segment, &run);
-	if (status == STORE_OK)
+	if (status == STORE_OK) {
 		atomic_store(&hot->settled, settled);
+		STORE_HOOK("hot settled", &hot->settled, sizeof(hot->settled));
+	}
 	return status;
 }
 
@@ -129,8 +132,10 @@ int segment_log(struct segment *segment, uint64_t seed, bool sync)
 	if (status == STORE_OK && sync && atomic_load(&hot->unsynced)) {
 		while (fdatasync(segment->journal_fd) != 0 && status == STORE_OK)
 			status = errno == EINTR ? STORE_OK : STORE_UNAVAILABLE;
-		if (status == STORE_OK)
+		if (status == STORE_OK) {
 			atomic_store(&hot->unsynced, 0);
+			STORE_HOOK("hot unsynced", &hot->unsynced, sizeof(hot->unsynced));
+		}
 	}
 	if (status != STORE_OK) {
 		error = errno;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "store/gdbm/files.h"
+#include "store/gdbm/hook.h"
 #include "store/store.h"
 
 #define MAGIC "sesame control\n"
@@ -225,6 +226,17 @@ int control_lock(pthread_mutex_t *lock, const struct timespec *deadline)
 	return taken(lock, clocklock(lock, deadline));
 }
 
+int control_lock_stripe(struct control_stripe *stripe, const struct timespec *deadline)
+{
+	int error = deadline ? clocklock(&stripe->lock, deadline) : pthread_mutex_trylock(&stripe->lock);
+
+	if (error == EOWNERDEAD) {
+		atomic_store(&stripe->orphaned, 1);
+		STORE_HOOK("control orphaned", &stripe->orphaned, sizeof(stripe->orphaned));
+	}
+	return taken(&stripe->lock, error);
+}
+
 void control_unlock(pthread_mutex_t *lock)
 {
 	pthread_mutex_unlock(lock);
@@ -260,19 +272,4 @@ void control_wake(_Atomic uint32_t *word)
 {
 	atomic_fetch_add(word, 1);
 	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
-
-int control_quiesce(struct control *control, unsigned wait_ms)
-{
-	struct timespec deadline;
-
-	control_deadline(wait_ms, &deadline);
-	for (unsigned i = 0; i < CONTROL_STRIPES; i++) {
-		int status = control_lock(&control->stripes[i].lock, &deadline);
-
-		if (status != STORE_OK)
-			return status;
-		control_unlock(&control->stripes[i].lock);
-	}
-	return STORE_OK;
 }

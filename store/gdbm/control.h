@@ -2,8 +2,8 @@
  * control.h - what all processes on one store share: locks, and a few words that say what is where.
  *
  * A mapped file, valid for one boot. Each word is published by one atomic store and no two belong together, so a process that is killed at
- * any instruction leaves nothing to repair: the next owner of its lock just goes on. What must outlive the boot is in the journal and the
- * GDBM files alone.
+ * any instruction leaves nothing to repair: the next owner of its lock just goes on, after it has ended the change that the dead one had
+ * begun, if any (journal_lock). What must outlive the boot is in the journal and the GDBM files alone.
  *
  *   stripes      a lock for each 1/256 of the keys; held for one read-modify-write
  *   segments     first and last journal segment; the last is the active one, those before it are frozen and wait to be merged
@@ -32,6 +32,8 @@ struct store_options;
 
 struct control_stripe {
 	_Alignas(64) pthread_mutex_t lock;
+	_Atomic uint32_t orphaned; /* an owner died: what it had begun is to be ended before anything else */
+	_Atomic uint64_t begun;    /* the frame that the owner writes, or was written last: segment << 32 | position / 16; 0: none */
 };
 
 struct control {
@@ -98,6 +100,12 @@ int control_lock(pthread_mutex_t *lock, const struct timespec *deadline);
 /* As control_lock, without waiting. */
 int control_try(pthread_mutex_t *lock);
 
+/*
+ * As control_lock, for a stripe; deadline may be NULL: without waiting. If its owner died the stripe is marked as orphaned before anyone
+ * can take the lock for whole. Only for journal_lock, which sees to that.
+ */
+int control_lock_stripe(struct control_stripe *stripe, const struct timespec *deadline);
+
 void control_unlock(pthread_mutex_t *lock);
 
 /* The moment wait_ms from now. */
@@ -111,11 +119,5 @@ void control_wake(_Atomic uint32_t *word);
 
 /* True if deadline has passed. */
 bool control_past(const struct timespec *deadline);
-
-/*
- * Passes every stripe once, so that whoever held one when this was called has let go: nobody still works with words read before. STORE_OK
- * or STORE_BUSY when one is held beyond wait_ms (its owner is stopped).
- */
-int control_quiesce(struct control *control, unsigned wait_ms);
 
 #endif

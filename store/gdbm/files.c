@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/store.h"
@@ -166,6 +168,39 @@ int files_check_all(int folder, const struct store_options *options)
 			files_explain(folder, entry->d_name, fault, sizeof(fault));
 	closedir(entries);
 	return fault[0] ? store_refuse(options, STORE_UNAVAILABLE, "%s/%s", options->location, fault) : STORE_OK;
+}
+
+static void only_xfsz(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGXFSZ);
+}
+
+/* The signal goes to the thread that wrote, so blocking it here is enough; a library sets no handler. */
+void files_shield(struct files_shield *shield)
+{
+	int error = errno;
+	sigset_t set;
+
+	sigpending(&set);
+	shield->pending = sigismember(&set, SIGXFSZ) == 1;
+	only_xfsz(&set);
+	pthread_sigmask(SIG_BLOCK, &set, &shield->mask);
+	errno = error;
+}
+
+/* One that was pending before is the program's and stays. */
+void files_unshield(const struct files_shield *shield)
+{
+	const struct timespec at_once = { 0 };
+	int error = errno;
+	sigset_t set;
+
+	only_xfsz(&set);
+	while (!shield->pending && sigtimedwait(&set, NULL, &at_once) < 0 && errno == EINTR)
+		;
+	pthread_sigmask(SIG_SETMASK, &shield->mask, NULL);
+	errno = error;
 }
 
 int files_write(int fd, const void *octets, size_t size, uint64_t offset)

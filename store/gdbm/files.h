@@ -7,6 +7,7 @@
 #ifndef STORE_GDBM_FILES_H
 #define STORE_GDBM_FILES_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,17 @@ void files_explain(int folder, const char *name, char *text, size_t size);
  * it should be.
  */
 int files_check_all(int folder, const struct store_options *options);
+
+/*
+ * Between these two a write beyond RLIMIT_FSIZE is an error (EFBIG) and no SIGXFSZ to this thread, whatever the program does with that
+ * signal. errno stays.
+ */
+struct files_shield {
+	sigset_t mask;
+	bool pending;
+};
+void files_shield(struct files_shield *shield);
+void files_unshield(const struct files_shield *shield);
 
 /* Writes all of it at offset, or -1 with errno. */
 int files_write(int fd, const void *octets, size_t size, uint64_t offset);

@@ -25,7 +25,7 @@ struct extent {
 struct frame {
 	uint32_t size;
 	uint32_t count;
-	uint64_t mark;
+	_Atomic uint64_t mark; /* with it, it is one */
 };
 
 static inline uint64_t frame_align(uint64_t size, uint64_t to)
@@ -62,6 +62,9 @@ bool entry_at(const struct segment *segment, uint64_t position, const struct sto
 
 /* As entry_at, and the record checks. */
 bool entry_valid(const struct segment *segment, uint64_t position, uint64_t seed, const struct store_key **key, const uint8_t **record);
+
+/* The frame at position, if it checks; its entries' places go to positions. */
+bool frame_valid(const struct segment *segment, uint64_t at, uint64_t seed, uint64_t positions[2], struct frame *ret);
 
 /* True if the index has a slot that key may use. */
 bool index_has_room(const struct segment *segment, const struct store_key *key);

@@ -223,12 +223,12 @@ static pthread_mutex_t *stripe(struct gdbm *g, unsigned number)
 static int lock_stripe(struct gdbm *g, unsigned number)
 {
 	struct timespec deadline;
-	int status = control_try(stripe(g, number));
+	int status = journal_lock(&g->journal, number, NULL);
 
 	if (status != STORE_BUSY)
 		return status;
 	control_deadline(g->options.wait_ms, &deadline);
-	return control_lock(stripe(g, number), &deadline);
+	return journal_lock(&g->journal, number, &deadline);
 }
 
 /* Both, the lower number first, so that no two operations wait for each other. */
@@ -375,9 +375,14 @@ static int append_entries(struct gdbm *g, const struct segment_entry *entries, u
 	return status;
 }
 
+static struct segment_entry entry_of(struct gdbm *g, const struct store_key *key, const struct record *record)
+{
+	return (struct segment_entry){ .key = key, .record = record->octets, .begun = &g->control->stripes[control_stripe_of(key)].begun };
+}
+
 static int append(struct gdbm *g, const struct store_key *key, const struct record *record)
 {
-	struct segment_entry entry = { .key = key, .record = record->octets };
+	struct segment_entry entry = entry_of(g, key, record);
 
 	return append_entries(g, &entry, 1);
 }
@@ -532,7 +537,7 @@ static int gdbm_remove(struct store *store, const struct store_key *key, int64_t
 
 /* ---- rename -------------------------------------------------------------------------------------------------------- */
 
-/* The new record first: a process that dies between the two slots leaves the old id valid, and the new one known to nobody. */
+/* The new record first: one who meets the tombstone may follow it to the new id. */
 static int append_renamed(struct gdbm *g, const struct store_key *from, const struct store_key *to, int64_t now,
                           const struct store_tombstone *tombstone, const struct record *renamed)
 {
@@ -544,7 +549,7 @@ static int append_renamed(struct gdbm *g, const struct store_key *from, const st
 	record_init(&grave);
 	status = record_bury(record_changes(renamed->octets), from, now, &leading, g->membership.seed, &grave);
 	if (status == STORE_OK) {
-		struct segment_entry entries[2] = { { .key = to, .record = renamed->octets }, { .key = from, .record = grave.octets } };
+		struct segment_entry entries[2] = { entry_of(g, to, renamed), entry_of(g, from, &grave) };
 
 		status = append_entries(g, entries, 2);
 	}

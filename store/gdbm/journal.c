@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/gdbm/files.h"
 #include "store/gdbm/hook.h"
 #include "store/store.h"
 
@@ -48,6 +49,16 @@ static void set_view(struct journal *journal, struct segment *segment)
 	segment_unmap(atomic_exchange(view_of(journal, segment->number), segment));
 }
 
+/* A segment's files go when it has left the list; if they go before, somebody else took them, and what they hold must not be passed over.
+ */
+static int absent(const struct journal *journal, uint32_t number)
+{
+	if (number < control_first(atomic_load(&journal->control->segments)))
+		return STORE_ABSENT;
+	errno = ENOENT;
+	return STORE_UNAVAILABLE;
+}
+
 static int map_view(struct journal *journal, uint32_t number, struct segment **ret)
 {
 	int status = STORE_OK;
@@ -60,7 +71,7 @@ static int map_view(struct journal *journal, uint32_t number, struct segment **r
 			set_view(journal, *ret);
 	}
 	pthread_rwlock_unlock(&journal->mapping);
-	return status;
+	return status == STORE_ABSENT ? absent(journal, number) : status;
 }
 
 int journal_segment(struct journal *journal, uint32_t number, struct segment **ret)
@@ -85,6 +96,59 @@ void journal_retire(struct journal *journal)
 		}
 	}
 	pthread_rwlock_unlock(&journal->mapping);
+}
+
+/* ---- stripes ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A frame that is whole is a change that was made: it may be on the disk already, so it must not be forgotten here and come back after a
+ * reboot. What is seen of it is also what others answer, so it gets a ticket. A segment that was merged has no unfinished frames.
+ */
+static int end_begun(struct journal *journal, unsigned number)
+{
+	struct control_stripe *stripe = &journal->control->stripes[number];
+	uint64_t begun = atomic_load(&stripe->begun);
+	struct segment *segment;
+	int status;
+
+	if (begun >> 32 >= control_first(atomic_load(&journal->control->segments))) {
+		status = journal_segment(journal, (uint32_t)(begun >> 32), &segment);
+		if (status != STORE_OK)
+			return status == STORE_ABSENT ? STORE_UNAVAILABLE : status;
+		segment_end_begun(segment, begun, number, journal->seed);
+	}
+	(void)journal_ticket(journal);
+	atomic_store(&stripe->orphaned, 0);
+	STORE_HOOK("control orphaned", &stripe->orphaned, sizeof(stripe->orphaned));
+	return STORE_OK;
+}
+
+int journal_lock(struct journal *journal, unsigned number, const struct timespec *deadline)
+{
+	struct control_stripe *stripe = &journal->control->stripes[number];
+	int status = control_lock_stripe(stripe, deadline);
+
+	if (status != STORE_OK || !atomic_load_explicit(&stripe->orphaned, memory_order_relaxed))
+		return status;
+	status = end_begun(journal, number);
+	if (status != STORE_OK)
+		control_unlock(&stripe->lock);
+	return status;
+}
+
+int journal_quiesce(struct journal *journal, unsigned wait_ms)
+{
+	struct timespec deadline;
+
+	control_deadline(wait_ms, &deadline);
+	for (unsigned i = 0; i < CONTROL_STRIPES; i++) {
+		int status = journal_lock(journal, i, &deadline);
+
+		if (status != STORE_OK)
+			return status;
+		control_unlock(&journal->control->stripes[i].lock);
+	}
+	return STORE_OK;
 }
 
 /* ---- finding and appending ----------------------------------------------------------------------------------------- */
@@ -152,6 +216,7 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 /* Makes room for a frame: more of the active segment when status is STORE_BUSY, the next segment when it is STORE_TOO_LARGE. */
 static int make_room(struct journal *journal, struct segment *active, int status, size_t frame)
 {
+	struct files_shield shield;
 	struct timespec deadline;
 	int locked;
 
@@ -159,10 +224,12 @@ static int make_room(struct journal *journal, struct segment *active, int status
 	locked = control_lock(&journal->control->growth, &deadline);
 	if (locked != STORE_OK)
 		return locked;
+	files_shield(&shield);
 	if (status == STORE_BUSY)
 		status = segment_grow(active, frame);
 	else
 		status = begin_next(journal, active->number, frame);
+	files_unshield(&shield);
 	control_unlock(&journal->control->growth);
 	return status;
 }
@@ -200,7 +267,10 @@ int journal_freeze(struct journal *journal)
 
 uint64_t journal_ticket(struct journal *journal)
 {
-	return atomic_fetch_add(&journal->control->written, 1) + 1;
+	uint64_t ticket = atomic_fetch_add(&journal->control->written, 1) + 1;
+
+	STORE_HOOK("control written", &journal->control->written, sizeof(journal->control->written));
+	return ticket;
 }
 
 /* A segment that is gone was merged, and the GDBM files are synced. Views change under the mapping lock, so this one stays meanwhile. */
@@ -229,16 +299,24 @@ static int log_live(struct journal *journal, bool sync)
 	for (uint32_t n = control_first(segments); n <= control_last(segments) && status == STORE_OK; n++)
 		status = log_segment(journal, n, sync);
 	atomic_store(&control->sync_error, status == STORE_OK ? 0 : errno ? errno : EIO);
-	if (status == STORE_OK && sync)
+	STORE_HOOK("control sync error", &control->sync_error, sizeof(control->sync_error));
+	if (status == STORE_OK && sync) {
 		atomic_store(&control->synced, ticket);
+		STORE_HOOK("control synced", &control->synced, sizeof(control->synced));
+	}
 	return status;
 }
 
 /* The caller has the syncing lock; whoever waits for this sync looks again. */
 static int lead(struct journal *journal, bool sync)
 {
-	int status = log_live(journal, sync), error = errno;
+	struct files_shield shield;
+	int status, error;
 
+	files_shield(&shield);
+	status = log_live(journal, sync);
+	error = errno;
+	files_unshield(&shield);
 	control_unlock(&journal->control->syncing);
 	control_wake(&journal->control->sync_turn);
 	errno = error;

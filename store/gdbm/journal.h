@@ -41,6 +41,18 @@ void journal_free(struct journal *journal);
 int journal_segment(struct journal *journal, uint32_t number, struct segment **ret);
 
 /*
+ * Locks a stripe until deadline (NULL: without waiting) and, if an owner of it died, ends the change that that one had begun. STORE_OK;
+ * STORE_BUSY; or why a segment cannot be mapped: then the stripe is not held, and the next one tries again. Unlocked by control_unlock.
+ */
+int journal_lock(struct journal *journal, unsigned stripe, const struct timespec *deadline);
+
+/*
+ * Passes every stripe once, so that whoever held one when this was called has let go: nobody still works with words read before. As
+ * journal_lock; STORE_BUSY when one is held beyond wait_ms (its owner is stopped).
+ */
+int journal_quiesce(struct journal *journal, unsigned wait_ms);
+
+/*
  * Finds the newest record of key; the caller holds its stripe. *recovered is true if it was read back after a reboot: then the GDBM file
  * may have a newer one. STORE_OK with *ret into a mapping, ABSENT, DAMAGED, UNAVAILABLE.
  */

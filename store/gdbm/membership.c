@@ -39,11 +39,48 @@ static int lock_folder(int folder, int kind, const struct timespec *deadline)
 	return STORE_OK;
 }
 
+/* ---- the folder's names -------------------------------------------------------------------------------------------- */
+
+/* Calls each for every name in folder until it returns false. */
+static int each_name(int folder, bool (*each)(void *context, const char *name), void *context)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	bool go_on = true;
+
+	if (!entries) {
+		if (fd >= 0)
+			close(fd);
+		return STORE_UNAVAILABLE;
+	}
+	while (go_on && (entry = readdir(entries)))
+		go_on = each(context, entry->d_name);
+	closedir(entries);
+	return STORE_OK;
+}
+
+static bool remove_stale(void *context, const char *name)
+{
+	const char *end = strrchr(name, '.');
+
+	if (strncmp(name, "hot.", 4) == 0 || (end && strcmp(end, ".new") == 0))
+		(void)unlinkat(*(const int *)context, name, 0);
+	return true;
+}
+
+/* While nobody else is in the store: what is mapped is of no meaning without a control file, nor what was begun and not put in place. */
+static void clear_folder(int folder)
+{
+	(void)each_name(folder, remove_stale, &folder);
+}
+
 /* ---- making the control file anew ---------------------------------------------------------------------------------- */
 
 struct numbers {
 	uint32_t *list;
 	size_t count, capacity;
+	bool full; /* out of memory */
 };
 
 static bool numbers_add(struct numbers *numbers, uint32_t number)
@@ -68,29 +105,24 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool add_segment(void *context, const char *name)
+{
+	struct numbers *numbers = context;
+	unsigned number;
+	int end = 0;
+
+	if (sscanf(name, "journal.%8x%n", &number, &end) == 1 && end == 16 && name[end] == '\0')
+		numbers->full = !numbers_add(numbers, number);
+	return !numbers->full;
+}
+
 /* The numbers of the segments in folder, in order. */
 static int list_segments(int folder, struct numbers *ret)
 {
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-	bool kept = true;
+	int status = each_name(folder, add_segment, ret);
 
-	if (!entries) {
-		if (fd >= 0)
-			close(fd);
-		return STORE_UNAVAILABLE;
-	}
-	while (kept && (entry = readdir(entries))) {
-		unsigned number;
-		int end = 0;
-
-		if (sscanf(entry->d_name, "journal.%8x%n", &number, &end) == 1 && end == 16 && entry->d_name[end] == '\0')
-			kept = numbers_add(ret, number);
-	}
-	closedir(entries);
-	if (!kept)
-		return STORE_NO_MEMORY;
+	if (status != STORE_OK || ret->full)
+		return ret->full ? STORE_NO_MEMORY : status;
 	if (ret->count > 1)
 		qsort(ret->list, ret->count, sizeof(ret->list[0]), by_number);
 	return STORE_OK;
@@ -155,6 +187,7 @@ static int make_anew(int folder, const struct store_options *options, uint64_t *
 		status = identity_make(folder, options, seed);
 	if (status != STORE_OK)
 		return status;
+	clear_folder(folder);
 	status = list_segments(folder, &numbers);
 	if (status == STORE_OK)
 		status = make_from(folder, options, *seed, &numbers);
@@ -174,12 +207,44 @@ static int busy(const struct store_options *options, int status)
 	                    options->location, status == STORE_BUSY ? "waited 10 seconds" : strerror(errno));
 }
 
-/* With the shared lock held: joins if there is a control file of this boot. */
+/*
+ * Somebody may have removed or cut mapped files. Then they are made again from the journal files, as after a reboot, by one who is alone:
+ * those that work with them now will be ended by a signal, or go on with what has no name any more.
+ */
+static int check_segments(int folder, const struct store_options *options, const struct control *control)
+{
+	uint64_t segments = atomic_load(&control->segments);
+
+	for (uint32_t n = control_first(segments); n <= control_last(segments); n++) {
+		int status = segment_check(folder, n);
+
+		if (status == STORE_OK || n < control_first(atomic_load(&control->segments)))
+			continue;
+		if (status == STORE_UNAVAILABLE)
+			return store_refuse(options, status, "%s: the journal cannot be read: %s", options->location, strerror(errno));
+		return store_refuse(options, STORE_ABSENT,
+		                    "%s: the mapped file hot.%08x was removed or cut short: end all programs that use the store, and start "
+		                    "them again",
+		                    options->location, n);
+	}
+	return STORE_OK;
+}
+
+/* With the shared lock held: joins if there is a control file of this boot, and what belongs to it. */
 static int try_join(int folder, const struct store_options *options, struct membership *ret)
 {
 	int status = identity_read(folder, options, &ret->seed);
 
-	return status == STORE_OK ? control_join(folder, options, &ret->control) : status;
+	if (status == STORE_OK)
+		status = control_join(folder, options, &ret->control);
+	if (status != STORE_OK)
+		return status;
+	status = check_segments(folder, options, ret->control);
+	if (status != STORE_OK) {
+		control_leave(ret->control);
+		ret->control = NULL;
+	}
+	return status;
 }
 
 /* Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. */
@@ -219,16 +284,21 @@ static int join_folder(int folder, const struct store_options *options, struct m
 
 int membership_join(const char *path, const struct store_options *options, struct membership *ret)
 {
+	struct files_shield shield;
 	int status = files_open_folder(path, options, &ret->folder);
 
 	if (status != STORE_OK)
 		return status;
+	files_shield(&shield);
 	if (!options->brief)
 		status = files_check_all(ret->folder, options);
 	if (status == STORE_OK)
 		status = join_folder(ret->folder, options, ret);
-	if (status != STORE_OK)
+	files_unshield(&shield);
+	if (status != STORE_OK) {
 		close(ret->folder);
+		ret->folder = -1;
+	}
 	return status;
 }
 
@@ -241,10 +311,13 @@ int membership_alone(const struct membership *membership)
 
 void membership_tidy(const struct membership *membership)
 {
-	uint64_t segments = atomic_load(&membership->control->segments);
+	const struct control *control = membership->control;
+	uint32_t last = control_last(atomic_load(&control->segments));
 
 	(void)unlinkat(membership->folder, "control", 0);
-	(void)segment_unlink(membership->folder, control_last(segments));
+	for (uint32_t n = atomic_load(&control->retired); n <= last; n++)
+		(void)segment_unlink(membership->folder, n);
+	clear_folder(membership->folder);
 	(void)files_sync_folder(membership->folder);
 }
 

@@ -9,6 +9,7 @@
 
 #include "store/gdbm/base.h"
 #include "store/gdbm/control.h"
+#include "store/gdbm/files.h"
 #include "store/gdbm/hook.h"
 #include "store/gdbm/journal.h"
 #include "store/store.h"
@@ -189,8 +190,10 @@ static void note_sweep(const struct merge *merge, unsigned shard, int64_t now, i
 	if (earliest == INT64_MAX)
 		return;
 	next = earliest + (slack > SWEEP_PAUSE ? slack : SWEEP_PAUSE);
-	if (known == 0 || next < known)
+	if (known == 0 || next < known) {
 		atomic_store(due, next);
+		STORE_HOOK("control sweep due", due, sizeof(*due));
+	}
 }
 
 /* New files that are put in place together: so that a merge waits for the disk a few times and not for each shard, and needs room for a
@@ -284,16 +287,47 @@ static int merge_shards(const struct merge *merge, uint32_t first, uint32_t last
 	return status;
 }
 
+/* The oldest goes first, and lastingly: else a power cut may bring back a record without the tombstone that came after it. */
+static int unlink_segments(int folder, uint32_t first, uint32_t last)
+{
+	for (uint32_t n = first; n <= last; n++)
+		if (segment_unlink(folder, n) != 0 || (n < last && files_sync_folder(folder) != 0))
+			return STORE_UNAVAILABLE;
+	return STORE_OK;
+}
+
+/*
+ * Segments that have left the list leave the disk, and when nobody can be reading them any more they are retired. Who merged them may have
+ * died before that, or the disk refused; until it is done nothing more is merged, and no tombstone goes: what an old journal file holds
+ * must never come back.
+ */
+static int finish_drop(const struct merge *merge)
+{
+	struct control *control = merge->journal->control;
+	uint32_t from = atomic_load(&control->retired), to = control_first(atomic_load(&control->segments));
+	int status;
+
+	if (from >= to)
+		return STORE_OK;
+	status = unlink_segments(merge->journal->folder, from, to - 1);
+	if (status == STORE_OK)
+		status = journal_quiesce(merge->journal, merge->wait_ms);
+	if (status == STORE_OK) {
+		atomic_store(&control->retired, to);
+		STORE_HOOK("control retired", &control->retired, sizeof(control->retired));
+	}
+	return status;
+}
+
 /*
  * A record was passed over where a newer one is in the active segment; so that one must be on the disk before the older is gone. Then the
- * segments leave the list, and when nobody can be reading them any more, the disk.
+ * segments leave the list.
  */
 static int drop_segments(const struct merge *merge, uint32_t last)
 {
 	struct journal *journal = merge->journal;
 	struct control *control = journal->control;
 	uint64_t segments = atomic_load(&control->segments);
-	uint32_t first = control_first(segments);
 	int status = journal_sync_all(journal);
 
 	if (status != STORE_OK)
@@ -301,12 +335,7 @@ static int drop_segments(const struct merge *merge, uint32_t last)
 	while (!atomic_compare_exchange_weak(&control->segments, &segments, (uint64_t)(last + 1) << 32 | control_last(segments)))
 		;
 	STORE_HOOK("control segments", &control->segments, sizeof(control->segments));
-	for (uint32_t n = first; n <= last; n++)
-		(void)segment_unlink(journal->folder, n);
-	status = control_quiesce(control, merge->wait_ms);
-	if (status == STORE_OK)
-		atomic_store(&control->retired, last + 1);
-	return status;
+	return finish_drop(merge);
 }
 
 static int lock_merging(const struct merge *merge, unsigned wait_ms)
@@ -319,30 +348,36 @@ static int lock_merging(const struct merge *merge, unsigned wait_ms)
 	return control_lock(&merge->journal->control->merging, &deadline);
 }
 
+/*
+ * Whoever began to append before the segment was frozen has ended. And what is merged is on the disk in the journal first: the shards'
+ * files are put in place one after the other, and of a rename one half must not last without the other.
+ */
+static int merge_frozen(const struct merge *merge, uint32_t first, uint32_t last, int64_t now)
+{
+	int status = journal_quiesce(merge->journal, merge->wait_ms);
+
+	if (status == STORE_OK)
+		status = journal_sync_all(merge->journal);
+	if (status == STORE_OK)
+		status = merge_shards(merge, first, last, now);
+	return status == STORE_OK ? drop_segments(merge, last) : status;
+}
+
 int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wait_ms)
 {
 	struct control *control = merge->journal->control;
+	struct files_shield shield;
 	uint64_t segments;
 	int status = lock_merging(merge, wait_ms);
 
 	if (status != STORE_OK)
 		return status;
+	files_shield(&shield);
+	status = finish_drop(merge);
 	segments = atomic_load(&control->segments);
-	if (control_first(segments) + keep < control_last(segments)) {
-		uint32_t first = control_first(segments), last = control_last(segments) - 1 - keep;
-
-		/*
-		 * Whoever began to append before the segment was frozen has ended. And what is merged is on the disk in the journal first:
-		 * the shards' files are put in place one after the other, and of a rename one half must not last without the other.
-		 */
-		status = control_quiesce(control, merge->wait_ms);
-		if (status == STORE_OK)
-			status = journal_sync_all(merge->journal);
-		if (status == STORE_OK)
-			status = merge_shards(merge, first, last, now);
-		if (status == STORE_OK)
-			status = drop_segments(merge, last);
-	}
+	if (status == STORE_OK && control_first(segments) + keep < control_last(segments))
+		status = merge_frozen(merge, control_first(segments), control_last(segments) - 1 - keep, now);
+	files_unshield(&shield);
 	control_unlock(&control->merging);
 	return status;
 }
@@ -410,8 +445,10 @@ static int rewrite(const struct merge *merge, unsigned shard, int64_t now, uint6
 static int sweep_locked(const struct merge *merge, unsigned shard, unsigned share, struct look *look, struct store_swept *ret)
 {
 	uint64_t damaged = 0, size;
-	int status = base_each(merge->base, shard, look_at, look, &damaged);
+	int status = finish_drop(merge);
 
+	if (status == STORE_OK)
+		status = base_each(merge->base, shard, look_at, look, &damaged);
 	if (status != STORE_OK && status != STORE_DAMAGED)
 		return status;
 	size = base_shard_size(merge->base, shard);
@@ -426,6 +463,7 @@ static int sweep_locked(const struct merge *merge, unsigned shard, unsigned shar
 int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64_t now, unsigned wait_ms, struct store_swept *ret)
 {
 	struct look *look = malloc(sizeof(*look));
+	struct files_shield shield;
 	int status;
 
 	if (!look)
@@ -435,7 +473,9 @@ int merge_sweep(const struct merge *merge, unsigned shard, unsigned share, int64
 	look->stride = 1;
 	status = lock_merging(merge, wait_ms);
 	if (status == STORE_OK) {
+		files_shield(&shield);
 		status = sweep_locked(merge, shard, share, look, ret);
+		files_unshield(&shield);
 		control_unlock(&merge->journal->control->merging);
 	}
 	free(look);

@@ -276,6 +276,22 @@ int segment_map(int folder, uint32_t number, struct segment **ret)
 	return STORE_OK;
 }
 
+int segment_check(int folder, uint32_t number)
+{
+	struct stat st;
+	uint64_t end;
+	char name[32];
+	int fd, status = open_journal(folder, number, &fd, &end);
+
+	if (status != STORE_OK)
+		return status;
+	close(fd);
+	file_name("hot", number, name);
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
+	return (uint64_t)st.st_size == hot_size(end) ? STORE_OK : STORE_DAMAGED;
+}
+
 int segment_unlink(int folder, uint32_t number)
 {
 	char name[32];
@@ -294,8 +310,7 @@ bool segment_used(const struct segment *segment)
 
 /* ---- after a reboot ------------------------------------------------------------------------------------------------ */
 
-/* The frame at position, if it checks; its entries' places go to positions. */
-static bool frame_valid(const struct segment *segment, uint64_t at, uint64_t seed, uint64_t positions[2], struct frame *ret)
+bool frame_valid(const struct segment *segment, uint64_t at, uint64_t seed, uint64_t positions[2], struct frame *ret)
 {
 	uint64_t position = at + sizeof(*ret);
 	const uint8_t *records[2];

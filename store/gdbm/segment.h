@@ -7,9 +7,10 @@
  *
  * A frame holds one record with its key, or two that belong together (a rename), and a mark that binds it to this segment, this place and
  * this store. Frames stand in *extents* of some pages, each of which one thread of one process fills, so that writers do not share pages.
- * The order of a change is: write the frame behind the others of the extent, raise the extent's count of used octets (one store), publish
- * the slot of its key (one store). A process that dies between any two of these leaves an unused frame or the rest of an extent, and
- * nothing else. Slots are never emptied.
+ * The order of a change is: write the frame behind the others of the extent, its mark last, raise the extent's count of used octets (one
+ * store), publish the slot of its key (one store). A process that dies before the mark has changed nothing; one that dies after it has made
+ * the change, and whoever takes its stripe does the rest (segment_end_begun) before anything else: so that of two frames of one key the
+ * newer one always has the higher count of changes, on the disk too. Slots are never emptied.
  *
  * After a reboot the hot file is built again from the journal file, and a frame that does not check is passed over, alone.
  *
@@ -76,7 +77,8 @@ struct segment {
 
 struct segment_entry {
 	const struct store_key *key;
-	const uint8_t *record; /* sealed for key */
+	const uint8_t *record;   /* sealed for key */
+	_Atomic uint64_t *begun; /* told where the frame goes before it is one (control.h) */
 };
 
 /* Octets of frames in a segment unless the store was opened with a journal_size. */
@@ -91,6 +93,9 @@ int segment_create(int folder, uint32_t number, size_t size, struct segment **re
 
 /* Maps segment number. STORE_OK; STORE_ABSENT if there is no such file; STORE_DAMAGED if it is none; STORE_UNAVAILABLE with errno. */
 int segment_map(int folder, uint32_t number, struct segment **ret);
+
+/* STORE_OK if segment number can be mapped by the looks of its files; else as segment_map. */
+int segment_check(int folder, uint32_t number);
 
 /* As segment_map after a reboot: with an index built from the frames. Nobody else may be in the segment. */
 int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment **ret);
@@ -109,6 +114,12 @@ int segment_find(const struct segment *segment, const struct store_key *key, uin
  * STORE_BUSY when segment_grow must be called first.
  */
 int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed);
+
+/*
+ * Ends what a dead process may have begun: if there is a frame at begun, which an entry was told, then it counts, and the entries of this
+ * stripe are published. Once more does no harm as long as nothing newer was published for the stripe; the caller holds it.
+ */
+void segment_end_begun(struct segment *segment, uint64_t begun, unsigned stripe, uint64_t seed);
 
 /* Promises disk room for at least one more extent with a frame of size octets. The caller holds the growth lock. STORE_OK or
  * STORE_UNAVAILABLE, errno. */

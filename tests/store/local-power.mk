@@ -8,11 +8,17 @@ else
 shim_ldflags = $(AM_LDFLAGS)
 endif
 
-check_PROGRAMS += tests/store/power_crowd
-tests_store_power_crowd_SOURCES = tests/store/power_crowd.c tests/store/shim_trace.c tests/store/shim_trace.h $(shim_sources)
-tests_store_power_crowd_LDFLAGS = $(shim_ldflags)
-tests_store_power_crowd_LDADD = store/libstore.la
+check_PROGRAMS += tests/store/power_cut
+tests_store_power_cut_SOURCES = tests/store/power_cut.c tests/store/shim_trace.c tests/store/shim_trace.h $(shim_sources)
+tests_store_power_cut_LDFLAGS = $(shim_ldflags)
+tests_store_power_cut_LDADD = store/libstore.la
 if !SANITIZED
-TESTS += tests/store/power_crowd
+TESTS += tests/store/power_cut
 endif
+
+check_PROGRAMS += tests/store/failures
+tests_store_failures_SOURCES = tests/store/failures.c $(shim_sources)
+tests_store_failures_LDFLAGS = $(shim_ldflags)
+tests_store_failures_LDADD = store/libstore.la
+TESTS += tests/store/failures
 endif

@@ -21,7 +21,7 @@ tests_store_life_LDADD = store/libstore.la
 TESTS += tests/store/life
 endif
 
-# The tests that end, fail or record a process at each of its steps have its system calls wrapped.
+# The tests that end a process at each of its steps have its system calls wrapped.
 if HAVE_GDBM
 steps_sources = tests/store/steps.c tests/store/steps.h tests/store/folder.h tests/tap.h
 steps_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pwrite,--wrap=pread,--wrap=fdatasync,--wrap=fsync,--wrap=renameat,--wrap=unlinkat \
@@ -35,20 +35,6 @@ tests_store_crash_points_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
 tests_store_crash_points_LDFLAGS = $(steps_ldflags)
 tests_store_crash_points_LDADD = store/libstore-hooks.la
 TESTS += tests/store/crash_points
-
-check_PROGRAMS += tests/store/power_cut
-tests_store_power_cut_SOURCES = tests/store/power_cut.c $(story_sources) $(steps_sources)
-tests_store_power_cut_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
-tests_store_power_cut_LDFLAGS = $(steps_ldflags)
-tests_store_power_cut_LDADD = store/libstore-hooks.la
-TESTS += tests/store/power_cut
-
-check_PROGRAMS += tests/store/failures
-tests_store_failures_SOURCES = tests/store/failures.c $(story_sources) $(steps_sources)
-tests_store_failures_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
-tests_store_failures_LDFLAGS = $(steps_ldflags)
-tests_store_failures_LDADD = store/libstore-hooks.la
-TESTS += tests/store/failures
 
 check_PROGRAMS += tests/store/damage
 tests_store_damage_SOURCES = tests/store/damage.c tests/store/folder.h tests/tap.h

@@ -21,20 +21,48 @@
 
 struct shim shim;
 
-/* True if this call is to fail; errno is set. */
-static bool fails(const char *call, bool on_disk)
+/* True if this is a call that is to fail; *first if none before it did. */
+static bool is_chosen(const char *call, bool on_disk, bool *first)
 {
 	unsigned long number;
 
-	if (shim.fail_at == 0 && shim.fail_disk_only)
-		return false;
 	if (shim.fail_disk_only && !on_disk)
 		return false;
 	number = __atomic_add_fetch(&shim.calls, 1, __ATOMIC_RELAXED);
 	if (shim.fail_at == 0 || number < shim.fail_at || (number > shim.fail_at && !shim.fail_on))
 		return false;
-	if (__atomic_fetch_add(&shim.failures, 1, __ATOMIC_RELAXED) == 0)
+	*first = __atomic_fetch_add(&shim.failures, 1, __ATOMIC_RELAXED) == 0;
+	if (*first)
 		shim.failed = call;
+	return true;
+}
+
+/* True if this call is to fail; errno is set. */
+static bool fails(const char *call, bool on_disk)
+{
+	bool first;
+
+	if (!is_chosen(call, on_disk, &first))
+		return false;
+	errno = shim.error;
+	return true;
+}
+
+/* As fails, for taking a lock: one that could never be taken again would be another fault than those meant here. */
+static bool lock_fails(const char *call)
+{
+	return !shim.failures && fails(call, false);
+}
+
+/* As fails, for a call that writes *size octets, which may become fewer. */
+static bool write_fails(const char *call, size_t *size)
+{
+	bool first, chosen = is_chosen(call, true, &first), part = shim.short_writes || (chosen && first && shim.fail_short);
+
+	if (part && *size > 1)
+		*size = (*size + 1) / 2;
+	if (!chosen || part)
+		return false;
 	errno = shim.error;
 	return true;
 }
@@ -79,7 +107,7 @@ ssize_t pwrite(int fd, const void *octets, size_t size, off_t offset)
 	struct shim_call call = { .what = SHIM_WRITE, .fd = fd, .octets = octets, .size = size, .offset = (uint64_t)offset };
 	ssize_t n;
 
-	if (fails("pwrite", true))
+	if (write_fails("pwrite", &size))
 		return -1;
 	before(&call);
 	n = NEXT(pwrite)(fd, octets, size, offset);
@@ -90,7 +118,7 @@ ssize_t pwrite(int fd, const void *octets, size_t size, off_t offset)
 
 ssize_t write(int fd, const void *octets, size_t size)
 {
-	return fd > 2 && fails("write", false) ? -1 : NEXT(write)(fd, octets, size);
+	return fd > 2 && write_fails("write", &size) ? -1 : NEXT(write)(fd, octets, size);
 }
 
 static void pause_copy(void)
@@ -104,7 +132,7 @@ ssize_t copy_file_range(int from, off_t *in, int to, off_t *out, size_t size, un
 	struct shim_call call = { .what = SHIM_WRITE, .fd = to, .offset = (uint64_t)*out };
 	ssize_t n;
 
-	if (fails("copy_file_range", true))
+	if (write_fails("copy_file_range", &size))
 		return -1;
 	before(&call);
 	n = NEXT(copy_file_range)(from, in, to, out, size, flags);
@@ -119,7 +147,7 @@ ssize_t sendfile(int to, int from, off_t *in, size_t size)
 	ssize_t n;
 
 	pause_copy();
-	if (fails("sendfile", true))
+	if (write_fails("sendfile", &size))
 		return -1;
 	call.offset = (uint64_t)NEXT(lseek)(to, 0, SEEK_CUR);
 	before(&call);
@@ -164,6 +192,8 @@ static int sync_with(const char *name, int (*sync_it)(int), int fd)
 		return -1;
 	before(&call);
 	result = sync_it(fd);
+	if (shim.sync_pause_us)
+		usleep(shim.sync_pause_us);
 	after(&call, result == 0);
 	return result;
 }
@@ -337,12 +367,12 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 int pthread_mutex_trylock(pthread_mutex_t *lock)
 {
-	return fails("pthread_mutex_trylock", false) ? EBUSY : NEXT(pthread_mutex_trylock)(lock);
+	return lock_fails("pthread_mutex_trylock") ? EBUSY : NEXT(pthread_mutex_trylock)(lock);
 }
 
 int pthread_mutex_clocklock(pthread_mutex_t *lock, clockid_t clock, const struct timespec *until)
 {
-	return fails("pthread_mutex_clocklock", false) ? ETIMEDOUT : NEXT(pthread_mutex_clocklock)(lock, clock, until);
+	return lock_fails("pthread_mutex_clocklock") ? ETIMEDOUT : NEXT(pthread_mutex_clocklock)(lock, clock, until);
 }
 
 int pthread_mutex_unlock(pthread_mutex_t *lock)

@@ -327,6 +327,15 @@ const struct trace_event *trace_event(const struct trace *trace, uint32_t number
 	return &trace->events[number];
 }
 
+uint32_t trace_syncs(const struct trace *trace)
+{
+	uint32_t syncs = 0;
+
+	for (uint32_t i = 0; i < trace->count; i++)
+		syncs += trace->events[i].kind == TRACE_SYNC_END && trace->events[i].file != 0;
+	return syncs;
+}
+
 uint64_t trace_longest_sync(const struct trace *trace, uint32_t before_event)
 {
 	uint64_t longest = 0;

@@ -56,6 +56,9 @@ uint32_t trace_count(const struct trace *trace);
 uint32_t trace_first(const struct trace *trace);
 const struct trace_event *trace_event(const struct trace *trace, uint32_t number);
 
+/* How many syncs of files (not of the folder) there were. */
+uint32_t trace_syncs(const struct trace *trace);
+
 /* The longest that a sync has taken so far, before the event of this number. */
 uint64_t trace_longest_sync(const struct trace *trace, uint32_t before);
 

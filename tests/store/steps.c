@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,20 +21,22 @@
 
 struct steps steps;
 
-static void taken(void)
+static void taken(const char *name)
 {
 	unsigned long step = __atomic_add_fetch(&steps.count, 1, __ATOMIC_RELAXED);
 
-	if (steps.kill_at && step == steps.kill_at)
-		kill(getpid(), SIGKILL);
+	if (!steps.kill_at || step != steps.kill_at)
+		return;
+	if (steps.last)
+		snprintf(steps.last, STEPS_NAME, "%s", name);
+	kill(getpid(), SIGKILL);
 }
 
 static void hooked(const char *point, const void *address, size_t size)
 {
-	(void)point;
 	(void)address;
 	(void)size;
-	taken();
+	taken(point);
 }
 
 void steps_reset(void)
@@ -71,7 +74,7 @@ ssize_t __wrap_pwrite(int fd, const void *octets, size_t size, off_t offset)
 	n = __real_pwrite(fd, octets, size, offset);
 	if (n > 0)
 		record("write", fd, NULL, NULL, octets, (size_t)n, (uint64_t)offset);
-	taken();
+	taken("pwrite");
 	return n;
 }
 
@@ -93,7 +96,7 @@ int __wrap_fdatasync(int fd)
 	result = __real_fdatasync(fd);
 	if (result == 0)
 		record("sync", fd, NULL, NULL, NULL, 0, 0);
-	taken();
+	taken("fdatasync");
 	return result;
 }
 
@@ -108,7 +111,7 @@ int __wrap_fsync(int fd)
 	result = __real_fsync(fd);
 	if (result == 0)
 		record("sync", fd, NULL, NULL, NULL, 0, 0);
-	taken();
+	taken("fsync");
 	return result;
 }
 
@@ -123,7 +126,7 @@ int __wrap_renameat(int from, const char *name, int to, const char *new_name)
 	result = __real_renameat(from, name, to, new_name);
 	if (result == 0)
 		record("rename", from, name, new_name, NULL, 0, 0);
-	taken();
+	taken("renameat");
 	return result;
 }
 
@@ -138,7 +141,7 @@ int __wrap_unlinkat(int folder, const char *name, int flags)
 	result = __real_unlinkat(folder, name, flags);
 	if (result == 0)
 		record("unlink", folder, name, NULL, NULL, 0, 0);
-	taken();
+	taken("unlinkat");
 	return result;
 }
 
@@ -153,7 +156,7 @@ int __wrap_ftruncate(int fd, off_t size)
 	result = __real_ftruncate(fd, size);
 	if (result == 0)
 		record("truncate", fd, NULL, NULL, NULL, 0, (uint64_t)size);
-	taken();
+	taken("ftruncate");
 	return result;
 }
 
@@ -168,7 +171,7 @@ int __wrap_posix_fallocate(int fd, off_t offset, off_t size)
 	error = __real_posix_fallocate(fd, offset, size);
 	if (error == 0)
 		record("allocate", fd, NULL, NULL, NULL, 0, (uint64_t)(offset + size));
-	taken();
+	taken("posix_fallocate");
 	return error;
 }
 
@@ -191,7 +194,7 @@ int __wrap_openat(int folder, const char *name, int flags, ...)
 	if (fd >= 0 && (flags & O_CREAT))
 		record("create", fd, name, NULL, NULL, 0, 0);
 	if (flags & O_CREAT)
-		taken();
+		taken("openat");
 	return fd;
 }
 
@@ -220,7 +223,7 @@ ssize_t __wrap_copy_file_range(int from, off_t *in, int to, off_t *out, size_t s
 	n = __real_copy_file_range(from, in, to, out, size, flags);
 	if (n > 0)
 		record("copied", to, NULL, NULL, NULL, (size_t)n, (uint64_t)(*out - n));
-	taken();
+	taken("copy_file_range");
 	return n;
 }
 
@@ -235,7 +238,7 @@ ssize_t __wrap_sendfile(int to, int from, off_t *in, size_t size)
 	n = __real_sendfile(to, from, in, size);
 	if (n > 0)
 		record("copied", to, NULL, NULL, NULL, (size_t)n, (uint64_t)(*in - n));
-	taken();
+	taken("sendfile");
 	return n;
 }
 
@@ -248,7 +251,7 @@ int __wrap_flock(int fd, int operation)
 	if (fails("flock"))
 		return -1;
 	result = __real_flock(fd, operation);
-	taken();
+	taken("flock");
 	return result;
 }
 
