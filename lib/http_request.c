@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "http_private.h"
+#include "serve_log.h"
 
 /* What http_request_scan has found out about the variables. */
 struct http_variables {
@@ -94,7 +95,13 @@ static int64_t http_request_length(const char *text)
 	return length;
 }
 
-/* Reads the body to its end. False when it is larger than it may be or there is no memory for it. */
+static bool http_request_too_large(struct http *h)
+{
+	http_refuse(h, 413, "The request's body is too large.");
+	return false;
+}
+
+/* Reads the body to its end. False when it has answered: larger than it may be, or no memory for it. */
 static bool http_request_collect(struct http *h, size_t expected)
 {
 	/* One octet more than may be, so that the read meets the end, or sees that it is not there. */
@@ -104,14 +111,18 @@ static bool http_request_collect(struct http *h, size_t expected)
 	for (;;) {
 		size_t got;
 
-		if (!http_buffer_reserve(&h->body, part, most))
+		if (!http_buffer_reserve(&h->body, part, most)) {
+			serve_log("no memory for a body of %zu octets", h->body.size + part);
+			http_response_header(h, "Retry-After", "1");
+			http_refuse(h, 503, "There is no room for the request's body at the moment. Try again soon.");
 			return false;
+		}
 		got = h->source->read(h->context, h->body.octets + h->body.size, part);
 		h->body.size += got;
 		if (got < part)
 			return true;
 		if (h->body.size == most)
-			return false;
+			return http_request_too_large(h);
 		part = most - h->body.size < 65536 ? most - h->body.size : 65536;
 	}
 }
@@ -119,16 +130,15 @@ static bool http_request_collect(struct http *h, size_t expected)
 static bool http_request_body(struct http *h)
 {
 	int64_t length = http_request_length(h->content_length);
-	bool fits = length <= (int64_t)h->limits.body;
 
 	if (length == -2) {
 		http_refuse(h, 400, "The request's Content-Length is malformed.");
 		return false;
 	}
-	if (!fits || !http_request_collect(h, length < 0 ? 0 : (size_t)length)) {
-		http_refuse(h, 413, "The request's body is too large.");
+	if (length > (int64_t)h->limits.body)
+		return http_request_too_large(h);
+	if (!http_request_collect(h, length < 0 ? 0 : (size_t)length))
 		return false;
-	}
 	if (!h->source->body_whole(h->context) || (length >= 0 && h->body.size != (size_t)length)) {
 		http_refuse(h, 400, "The request's body is not what its Content-Length says.");
 		return false;

@@ -8,7 +8,11 @@ processes=4
 THREADS=4
 export THREADS
 kills=50
-[ -z "$SESAME_LONG" ] || kills=1000
+seconds=280
+if [ -n "$SESAME_LONG" ]; then
+	kills=1000
+	seconds=3000
+fi
 start
 
 # The programs themselves, not the shells that keep them.
@@ -26,7 +30,7 @@ signal_one() {
 
 # signal_workers SIGNAL TIMES: under load. Sets signalled, and what the load says, in load_status, visits, clicks, …
 signal_workers() {
-	"$SESAME_BUILD/tests/web/load" "$port" 16 0 "jp_token=$(cookie)" >"$work/answered" 2>"$work/load.log" &
+	"$SESAME_BUILD/tests/web/load" "$port" 16 0 "jp_token=$(cookie)" "$seconds" >"$work/answered" 2>"$work/load.log" &
 	load_pid=$!
 	signalled=0
 	: >"$work/signalled"
@@ -57,7 +61,8 @@ ok "no answered visit was lost" test "$stored_visits" -ge "$((visits + 1))"
 ok "no answered click was lost" test "$stored_events" -ge "$clicks"
 ok "no visit was counted twice" test "$stored_visits" -le "$((visits + 1 + unanswered_visits))"
 ok "no click was counted twice" test "$stored_events" -le "$((clicks + unanswered_clicks))"
-ok "nobody waited longer than two seconds for a good answer" test "$longest_ms" -le 2000
+# A worker is replaced within milliseconds; the rest is for a busy machine.
+ok "nobody was without a good answer for longer than ten seconds" test "$longest_ms" -le 10000
 
 signal_workers TERM 30
 is "$load_status/$signalled" 0/30 "30 workers were told to end under load"

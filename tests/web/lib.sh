@@ -151,6 +151,12 @@ clean_up() {
 	clean_status=$?
 	[ -z "$server_pid" ] || end_process "$server_pid" TERM
 	[ -z "$programs_pid" ] || end_process "$programs_pid" TERM
+	# A sanitizer that goes on after its report would not be noticed otherwise.
+	if reports=$(grep -hE -A 20 'Sanitizer|runtime error' "$work"/*.log 2>/dev/null); then
+		fail "no sanitizer has anything to report"
+		comment "$reports"
+		clean_status=1
+	fi
 	rm -rf "$work"
 	exit "$clean_status"
 }

@@ -1,10 +1,10 @@
 /*
  * load - clients that visit and click as fast as they are answered, and say what was answered.
  *
- *     load PORT CLIENTS REQUESTS COOKIE
+ *     load PORT CLIENTS REQUESTS COOKIE [SECONDS]
  *
  * So many clients at once, each on a kept connection to 127.0.0.1, together send so many requests (0: until SIGTERM) with that Cookie
- * header: every other one a visit, every other one a click. Prints one line:
+ * header: every other one a visit, every other one a click. However slow the server, it ends after so many seconds (280). Prints one line:
  *
  *     visits=N clicks=N unanswered_visits=N unanswered_clicks=N longest_ms=N
  *
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define LOAD_CLIENTS_MAX 256
-#define LOAD_SECONDS 280 /* however slow the server: it ends */
+#define LOAD_SECONDS 280
 
 enum load_result { LOAD_GOOD, LOAD_UNANSWERED, LOAD_WRONG };
 
@@ -202,10 +202,10 @@ int main(int argc, char **argv)
 {
 	static struct load_client clients[LOAD_CLIENTS_MAX];
 	struct sigaction stop = { .sa_handler = load_told_to_stop, .sa_flags = SA_RESTART };
-	size_t count = argc == 5 ? strtoul(argv[2], NULL, 10) : 0;
+	size_t count = argc == 5 || argc == 6 ? strtoul(argv[2], NULL, 10) : 0;
 
 	if (count < 1 || count > LOAD_CLIENTS_MAX) {
-		fprintf(stderr, "usage: load PORT CLIENTS REQUESTS COOKIE\n");
+		fprintf(stderr, "usage: load PORT CLIENTS REQUESTS COOKIE [SECONDS]\n");
 		return 64;
 	}
 	load_server.sin_family = AF_INET;
@@ -215,7 +215,7 @@ int main(int argc, char **argv)
 	load_cookie = argv[4];
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGALRM, &stop, NULL);
-	alarm(LOAD_SECONDS);
+	alarm(argc == 6 ? (unsigned)strtoul(argv[5], NULL, 10) : LOAD_SECONDS);
 	for (size_t i = 0; i < count; i++) {
 		clients[i].connection = -1;
 		if (pthread_create(&clients[i].thread, NULL, load_client_run, &clients[i]) != 0)

@@ -9,6 +9,7 @@ start_run() {
 	run_log=$work/$1.log
 	run_state=$work/$1
 	shift
+	rm -f "$run_log"
 	"$SESAME_SOURCE/run" --build "$SESAME_BUILD" --state "$run_state" "$@" >"$run_log" 2>&1 &
 	run_pid=$!
 	run_started() {
@@ -72,6 +73,30 @@ get /
 is "$(session_id_of "$body")" "$id" "started again, the browser has its session"
 kill -KILL "$run_pid"
 ok "even when ./run is killed, everything ends" until_true 20 nothing_left "$first_state"
+
+# On a terminal, whose Ctrl-C reaches every process that it has. Prints what ./run says, and its status.
+on_a_terminal() {
+	$python - "$@" <<-'END'
+		import os, pty, sys
+		pid, terminal = pty.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], sys.argv[1:])
+		said, pressed = b"", False
+		while True:
+		    try:
+		        said += os.read(terminal, 4096)
+		    except OSError:
+		        break
+		    if b"Ctrl-C stops" in said and not pressed:
+		        os.write(terminal, b"\x03")
+		        pressed = True
+		print(said.decode(), "status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+	END
+}
+said=$(on_a_terminal "$SESAME_SOURCE/run" --build "$SESAME_BUILD" --state "$work/typed" --port "$first_port" --processes 2)
+like "$said" 'run: stopped' "Ctrl-C stops it"
+like "$said" 'status 0$' "with status 0"
+ok "and nothing is left" nothing_left "$work/typed"
 
 start_run alone --server none --processes 2
 socket=$(sed -n 's/.* socket \([^,]*\),.*/\1/p' "$run_log")
