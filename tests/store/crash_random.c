@@ -48,7 +48,8 @@ struct verdict {
 };
 
 struct board {
-	_Atomic uint64_t longest_us, longest_open_us, refused, changes, created, merges;
+	_Atomic uint64_t longest_us[2]; /* changes; those that wait for the disk */
+	_Atomic uint64_t longest_open_us, refused, changes, created, merges;
 	_Atomic bool stop;
 	uint32_t keys; /* the counters in use, the SAFE last among them */
 	size_t journal_size;
@@ -161,7 +162,7 @@ static void *write_on(void *context)
 			atomic_fetch_add(&board->counters[n].answered, 1);
 		else
 			atomic_fetch_add(&board->refused, 1);
-		note_time(&board->longest_us, microseconds() - begin);
+		note_time(&board->longest_us[worker->role == SYNCER], microseconds() - begin);
 		atomic_fetch_add(&board->changes, 1);
 		if (n % 2 == 0 && add(worker->store, chance(&state) | 1ULL << 63, STORE_IF_ABSENT, &record) == STORE_OK)
 			atomic_fetch_add(&board->created, 1);
@@ -457,13 +458,13 @@ static void play(uint32_t keys, unsigned kills, size_t journal_size)
 		kills = kill_many(kills, spacing, &broken);
 		tap_ok(broken == 0, "no process ended but by the kills, %u of them", kills);
 		printf("# one every %.2f ms (median), %" PRIu64 " changes, %" PRIu64 " refused, %u segments merged, %" PRIu64
-		       " sweeps done, longest change %.1f ms, longest opening %.1f ms\n",
+		       " sweeps done, longest change %.1f ms (%.1f ms with a sync), longest opening %.1f ms\n",
 		       spacing[kills / 2] / 1e3, board->changes, board->refused, segments_dropped(), board->merges,
-		       (double)board->longest_us / 1e3, (double)board->longest_open_us / 1e3);
+		       (double)board->longest_us[0] / 1e3, (double)board->longest_us[1] / 1e3, (double)board->longest_open_us / 1e3);
 		if (journal_size > 0)
 			tap_ok(segments_dropped() >= DROPPED, "meanwhile segments were filled and merged");
 		tap_ok(board->refused == 0, "every change was answered");
-		tap_ok(board->longest_us < 1000000, "none took a second");
+		tap_ok(board->longest_us[0] < 1000000, "none took a second, but those that wait for the disk");
 		claims_after_the_kills();
 	}
 	test_folder_remove(folder);

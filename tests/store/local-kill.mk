@@ -7,4 +7,11 @@ tests_store_kill_points_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
 tests_store_kill_points_LDFLAGS = $(steps_ldflags)
 tests_store_kill_points_LDADD = store/libstore-hooks.la
 TESTS += tests/store/kill_points
+
+check_PROGRAMS += tests/store/lock_holders
+tests_store_lock_holders_SOURCES = tests/store/lock_holders.c $(steps_sources)
+tests_store_lock_holders_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
+tests_store_lock_holders_LDFLAGS = $(steps_ldflags)
+tests_store_lock_holders_LDADD = store/libstore-hooks.la
+TESTS += tests/store/lock_holders
 endif
