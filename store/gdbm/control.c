@@ -242,15 +242,25 @@ void control_unlock(pthread_mutex_t *lock)
 	pthread_mutex_unlock(lock);
 }
 
-void control_deadline(unsigned wait_ms, struct timespec *ret)
+static void deadline_by(clockid_t clock, unsigned wait_ms, struct timespec *ret)
 {
-	clock_gettime(CLOCK_MONOTONIC, ret);
+	clock_gettime(clock, ret);
 	ret->tv_sec += wait_ms / 1000;
 	ret->tv_nsec += (long)(wait_ms % 1000) * 1000000;
 	if (ret->tv_nsec >= 1000000000) {
 		ret->tv_sec++;
 		ret->tv_nsec -= 1000000000;
 	}
+}
+
+void control_deadline(unsigned wait_ms, struct timespec *ret)
+{
+	deadline_by(CLOCK_MONOTONIC, wait_ms, ret);
+}
+
+void control_deadline_coarse(unsigned wait_ms, struct timespec *ret)
+{
+	deadline_by(CLOCK_MONOTONIC_COARSE, wait_ms, ret);
 }
 
 bool control_past(const struct timespec *deadline)

@@ -113,6 +113,9 @@ void control_unlock(pthread_mutex_t *lock);
 /* The moment wait_ms from now. */
 void control_deadline(unsigned wait_ms, struct timespec *ret);
 
+/* As control_deadline, by a clock that may be some milliseconds slow and costs next to nothing: for each operation. */
+void control_deadline_coarse(unsigned wait_ms, struct timespec *ret);
+
 /* Sleeps until *word is no longer seen, for wait_ms at most (or a little less: look again). */
 void control_sleep(_Atomic uint32_t *word, uint32_t seen, unsigned wait_ms);
 

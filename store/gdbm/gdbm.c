@@ -305,14 +305,16 @@ bool gdbm_mend(struct gdbm *g)
 }
 
 /*
- * A file must be put in order, or the journal has no room until something is merged: help, or wait for who is at it. False when the time
- * is up.
+ * An operation was told that the store is busy: a lock could not be had in time, a file must be put in order, or the journal has no room
+ * until something is merged. Then help, or wait for who is at it. False when the time is up.
  */
 static bool make_way(struct gdbm *g, const struct timespec *deadline)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
 	struct merge merge = gdbm_merge_of(g);
 
+	if (control_past(deadline))
+		return false;
 	if (gdbm_mend(g))
 		return true;
 	if (merge_run(&merge, 0, time(NULL), 0) == STORE_BUSY)
@@ -435,11 +437,10 @@ static int apply_once(struct gdbm *g, const struct store_key *key, const struct 
 static int apply_in_time(struct gdbm *g, const struct store_key *key, const struct store_update *update, struct record *ret)
 {
 	struct timespec deadline;
-	int status = apply_once(g, key, update, ret);
+	int status;
 
-	if (status != STORE_BUSY)
-		return status;
-	control_deadline(g->options.wait_ms, &deadline);
+	control_deadline_coarse(g->options.wait_ms, &deadline);
+	status = apply_once(g, key, update, ret);
 	while (status == STORE_BUSY && make_way(g, &deadline))
 		status = apply_once(g, key, update, ret);
 	return status;
@@ -516,11 +517,10 @@ static int remove_in_time(struct gdbm *g, const struct store_key *key, int64_t n
                           struct store_key *to)
 {
 	struct timespec deadline;
-	int status = remove_once(g, key, now, tombstone, met, to);
+	int status;
 
-	if (status != STORE_BUSY)
-		return status;
-	control_deadline(g->options.wait_ms, &deadline);
+	control_deadline_coarse(g->options.wait_ms, &deadline);
+	status = remove_once(g, key, now, tombstone, met, to);
 	while (status == STORE_BUSY && make_way(g, &deadline))
 		status = remove_once(g, key, now, tombstone, met, to);
 	return status;
@@ -617,9 +617,9 @@ static int gdbm_rename(struct store *store, const struct store_key *from, const 
 	struct timespec deadline;
 	int status = enter_to_change(g);
 
+	control_deadline_coarse(g->options.wait_ms, &deadline);
 	if (status == STORE_OK)
 		status = rename_once(g, from, to, update, tombstone, ret);
-	control_deadline(g->options.wait_ms, &deadline);
 	while (status == STORE_BUSY && make_way(g, &deadline))
 		status = rename_once(g, from, to, update, tombstone, ret);
 	status = settle(g, status);
