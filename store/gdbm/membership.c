@@ -75,22 +75,27 @@ static int list_segments(int folder, struct numbers *ret)
 	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	bool kept = true;
+	int error;
 
 	if (!entries) {
 		if (fd >= 0)
 			close(fd);
 		return STORE_UNAVAILABLE;
 	}
-	while (kept && (entry = readdir(entries))) {
+	while (kept && (entry = files_next(entries))) {
 		unsigned number;
 		int end = 0;
 
 		if (sscanf(entry->d_name, "journal.%8x%n", &number, &end) == 1 && end == 16 && entry->d_name[end] == '\0')
 			kept = numbers_add(ret, number);
 	}
+	error = errno;
 	closedir(entries);
+	errno = error;
 	if (!kept)
 		return STORE_NO_MEMORY;
+	if (error != 0)
+		return STORE_UNAVAILABLE;
 	if (ret->count > 1)
 		qsort(ret->list, ret->count, sizeof(ret->list[0]), by_number);
 	return STORE_OK;
