@@ -25,11 +25,12 @@
 
 #define KEYS 20000u
 #define JOURNAL (64u << 10)
+#define PATIENCE 60 /* seconds, on a busy machine */
 
 /* What the one at work was answered, for the one who looks afterwards. */
 struct book {
-	int32_t answered[KEYS]; /* what stands there for certain */
-	bool uncertain[KEYS];   /* one more was refused */
+	int32_t answered[KEYS];  /* what stands there for certain */
+	uint8_t uncertain[KEYS]; /* so many more were refused */
 	int64_t now;
 };
 
@@ -84,7 +85,7 @@ static int add(struct store *store, uint32_t n)
 	if (status == STORE_OK)
 		book->answered[n]++;
 	else
-		book->uncertain[n] = true;
+		book->uncertain[n]++;
 	return status;
 }
 
@@ -94,6 +95,21 @@ static uint32_t add_many(struct store *store, uint32_t from, uint32_t to)
 	while (from < to && add(store, from) == STORE_OK)
 		from++;
 	return from;
+}
+
+/* With room again all works, though at first it may take a while: merges that could not be done are. */
+static bool all_works(struct store *store, uint32_t from, uint32_t to)
+{
+	time_t until = time(NULL) + PATIENCE;
+
+	while (from < to && time(NULL) < until) {
+		int status = add(store, from);
+
+		if (status != STORE_OK && status != STORE_BUSY)
+			return false;
+		from += status == STORE_OK;
+	}
+	return from == to;
 }
 
 static const char *compare(struct store *store)
@@ -213,7 +229,7 @@ static int meet_size_limit(void)
 	if (signal_is_left())
 		return SIGNAL_LEFT;
 	limit(RLIMIT_FSIZE, RLIM_INFINITY);
-	if (add_many(store, n + 1, n + 200) != n + 200)
+	if (!all_works(store, n + 1, n + 200))
 		return NOT_AGAIN;
 	store_close(store);
 	return WELL;
@@ -250,7 +266,7 @@ static int meet_limit(int what, rlim_t few, rlim_t least, rlim_t most, rlim_t st
 			told += end < n + 60;
 			n = end < n + 60 ? end + 1 : end;
 			limit(what, RLIM_INFINITY);
-			if (add_many(store, n, n + 10) != n + 10)
+			if (!all_works(store, n, n + 10))
 				return NOT_AGAIN;
 			n += 10;
 		}
@@ -390,12 +406,13 @@ static int fill_disk(void)
 		return NOT_TOLD;
 	if (!all_is_there(store))
 		return NOT_AGAIN;
-	if (!make_room() || (again = add_many(store, n + 1, n + 2000)) != n + 2000)
+	again = n + 2000;
+	if (!make_room() || !all_works(store, n + 1, again))
 		return NOT_AGAIN;
 	store_close(store);
 	snprintf(ballast, sizeof(ballast), "%s/ballast", folder);
 	store = open_store(true);
-	if (!store || add_many(store, again, again + 100) != again + 100)
+	if (!store || !all_works(store, again, again + 100))
 		return NO_STORE;
 	store_close(store);
 	remove_mapped(folder); /* as a power cut does */
