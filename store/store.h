@@ -9,7 +9,8 @@
  *  - A record past its deadline is not there. now is the caller's clock, Unix seconds.
  *  - A key that was removed stays removed: until its tombstone's final deadline nothing can be stored under it.
  *  - Every call ends within the store's deadline (wait_ms), with STORE_BUSY if it must.
- *  - Bad news is handed up: whatever is not STORE_OK has changed nothing.
+ *  - Bad news is handed up: whatever is not STORE_OK has changed nothing. One exception: with STORE_SYNC_ALWAYS a change whose sync fails
+ *    or takes too long is answered STORE_UNAVAILABLE or STORE_BUSY and may be there all the same, once.
  *
  * Any thread may use a store at any time, and a process that forked may go on using it in parent and child, as long as no call was
  * under way in another thread at the fork.

@@ -95,6 +95,10 @@ static bool is_nowhere(void)
 	return errno == 0 || errno == EINVAL || errno == EOVERFLOW || errno == EFBIG;
 }
 
+/*
+ * errno was 0 before the call. GDBM does not always say that the system has failed: where its cache has no memory it says nothing, and a
+ * bucket that cannot be looked at is a bad one to it. errno tells.
+ */
 static int status_of(gdbm_error error)
 {
 	switch (error) {
@@ -102,19 +106,15 @@ static int status_of(gdbm_error error)
 		return STORE_ABSENT;
 	case GDBM_MALLOC_ERROR:
 		return STORE_NO_MEMORY;
-	case GDBM_FILE_OPEN_ERROR:
-	case GDBM_FILE_WRITE_ERROR:
-		return errno == EPERM ? STORE_DAMAGED : STORE_UNAVAILABLE; /* beyond the seal of a file in memory */
 	case GDBM_FILE_SYNC_ERROR:
 	case GDBM_FILE_CLOSE_ERROR:
 	case GDBM_FILE_TRUNCATE_ERROR:
 		return STORE_UNAVAILABLE;
-	case GDBM_FILE_READ_ERROR:
-	case GDBM_FILE_SEEK_ERROR:
-	case GDBM_FILE_STAT_ERROR:
-		return is_nowhere() ? STORE_DAMAGED : STORE_UNAVAILABLE;
+	case GDBM_FILE_OPEN_ERROR:
+	case GDBM_FILE_WRITE_ERROR:
+		return errno == EPERM ? STORE_DAMAGED : STORE_UNAVAILABLE; /* beyond the seal of a file in memory */
 	default:
-		return STORE_DAMAGED;
+		return is_nowhere() || errno == EPERM ? STORE_DAMAGED : STORE_UNAVAILABLE;
 	}
 }
 
@@ -226,12 +226,12 @@ static int fetch_found(GDBM_FILE file, uint64_t seed, datum at, struct store_key
 	return fetch(file, seed, key, ret);
 }
 
-/* Why a walk has ended: STORE_OK at the end of the file. */
+/* Why a walk gave no further key: STORE_OK at the end of the file. */
 static int end_of_walk(GDBM_FILE file)
 {
-	gdbm_error error = gdbm_last_errno(file);
+	int status = status_of(gdbm_last_errno(file));
 
-	return error == GDBM_ITEM_NOT_FOUND || error == GDBM_NO_ERROR ? STORE_OK : status_of(error);
+	return status == STORE_ABSENT ? STORE_OK : status;
 }
 
 /*
@@ -249,6 +249,8 @@ static int each_record(GDBM_FILE file, uint64_t seed, bool (*each)(void *context
 	record_init(&record);
 	errno = 0;
 	at = gdbm_firstkey(file);
+	if (!at.dptr)
+		status = end_of_walk(file);
 	while (at.dptr && go_on && steps-- > 0) {
 		struct store_key key;
 
@@ -261,13 +263,12 @@ static int each_record(GDBM_FILE file, uint64_t seed, bool (*each)(void *context
 			(*damaged)++;
 		errno = 0;
 		next = gdbm_nextkey(file, at);
+		status = next.dptr ? STORE_OK : end_of_walk(file);
 		free(at.dptr);
 		at = next;
 	}
 	free(at.dptr);
 	record_free(&record);
-	if (go_on && !is_trouble(status))
-		status = end_of_walk(file);
 	if (is_trouble(status))
 		return status;
 	*damaged += go_on && status != STORE_OK;

@@ -2,7 +2,6 @@
 
 #include "store/gdbm/files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -182,22 +181,32 @@ static bool of_store(const char *name)
 	       strncmp(name, "journal.", 8) == 0 || strncmp(name, "hot.", 4) == 0 || (dot == name + 2 && strncmp(dot, ".gdbm", 5) == 0);
 }
 
+struct dirent *files_next(DIR *entries)
+{
+	errno = 0;
+	return readdir(entries);
+}
+
 int files_check_all(int folder, const struct store_options *options)
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
 	char fault[384] = "";
 	struct dirent *entry;
+	int error;
 
 	if (!entries) {
 		if (fd >= 0)
 			close(fd);
 		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s cannot be read: %s", options->location, strerror(errno));
 	}
-	while (!fault[0] && (entry = readdir(entries)))
+	while (!fault[0] && (entry = files_next(entries)))
 		if (of_store(entry->d_name))
 			files_explain(folder, entry->d_name, fault, sizeof(fault));
+	error = errno;
 	closedir(entries);
+	if (!fault[0] && error != 0)
+		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s cannot be read: %s", options->location, strerror(error));
 	return fault[0] ? store_refuse(options, STORE_UNAVAILABLE, "%s/%s", options->location, fault) : STORE_OK;
 }
 

@@ -41,23 +41,27 @@ static int lock_folder(int folder, int kind, const struct timespec *deadline)
 
 /* ---- the folder's names -------------------------------------------------------------------------------------------- */
 
-/* Calls each for every name in folder until it returns false. */
+/* Calls each for every name in folder until it returns false. STORE_OK, or STORE_UNAVAILABLE with errno: then names may be missing. */
 static int each_name(int folder, bool (*each)(void *context, const char *name), void *context)
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	bool go_on = true;
+	int error = 0;
 
 	if (!entries) {
 		if (fd >= 0)
 			close(fd);
 		return STORE_UNAVAILABLE;
 	}
-	while (go_on && (entry = readdir(entries)))
+	while (go_on && (entry = files_next(entries)))
 		go_on = each(context, entry->d_name);
+	if (go_on)
+		error = errno;
 	closedir(entries);
-	return STORE_OK;
+	errno = error;
+	return error == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
 
 static bool remove_stale(void *context, const char *name)

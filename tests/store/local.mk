@@ -27,7 +27,6 @@ steps_sources = tests/store/steps.c tests/store/steps.h tests/store/folder.h tes
 steps_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pwrite,--wrap=pread,--wrap=fdatasync,--wrap=fsync,--wrap=renameat,--wrap=unlinkat \
 	-Wl,--wrap=ftruncate,--wrap=posix_fallocate,--wrap=openat,--wrap=mmap,--wrap=memfd_create,--wrap=copy_file_range \
 	-Wl,--wrap=sendfile,--wrap=flock,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
-story_sources = tests/store/life_story.c tests/store/life_story.h
 
 check_PROGRAMS += tests/store/repair
 tests_store_repair_SOURCES = tests/store/repair.c tests/store/folder.h tests/tap.h
