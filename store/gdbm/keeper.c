@@ -78,30 +78,37 @@ static void merge_round(struct keeper *keeper, int64_t now)
 
 void keeper_round(struct keeper *keeper, int64_t now)
 {
+	journal_prepare(keeper->merge.journal);
 	sync_round(keeper);
 	merge_round(keeper, now);
 }
 
-/* Waits for a tick or, if there is something to wake for, less; false at the end. With the lock held. */
-static bool wait_for_tick(struct keeper *keeper, pthread_cond_t *wake)
+/* Waits for the moment or, if there is something to wake for, less; false at the end. With the lock held. */
+static bool wait_until(struct keeper *keeper, pthread_cond_t *wake, const struct timespec *moment)
 {
-	struct timespec tick;
-
-	control_deadline(TICK_MS, &tick);
 	if (!keeper->stop)
-		pthread_cond_timedwait(wake, &keeper->lock, &tick);
+		pthread_cond_timedwait(wake, &keeper->lock, moment);
 	return !keeper->stop;
 }
 
-/* A thread of its own: a merge can take far longer than a change may stay unsynced. */
+/*
+ * A thread of its own: a merge can take far longer than a change may stay unsynced. The tick is counted from where a sync begins, so that
+ * one which takes longer is followed by the next at once.
+ */
 static void *run_syncs(void *argument)
 {
 	struct keeper *keeper = argument;
+	struct timespec next;
 
+	control_deadline(TICK_MS, &next);
 	pthread_mutex_lock(&keeper->lock);
-	while (wait_for_tick(keeper, &keeper->end)) {
+	while (wait_until(keeper, &keeper->end, &next)) {
 		pthread_mutex_unlock(&keeper->lock);
-		sync_round(keeper);
+		journal_prepare(keeper->merge.journal);
+		if (control_past(&next)) {
+			control_deadline(TICK_MS, &next);
+			sync_round(keeper);
+		}
 		pthread_mutex_lock(&keeper->lock);
 	}
 	pthread_mutex_unlock(&keeper->lock);
@@ -111,12 +118,15 @@ static void *run_syncs(void *argument)
 static void *run_merges(void *argument)
 {
 	struct keeper *keeper = argument;
+	struct timespec next;
 
 	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+	control_deadline(TICK_MS, &next);
 	pthread_mutex_lock(&keeper->lock);
-	while (wait_for_tick(keeper, &keeper->wake)) {
+	while (wait_until(keeper, &keeper->wake, &next)) {
 		pthread_mutex_unlock(&keeper->lock);
 		merge_round(keeper, time(NULL));
+		control_deadline(TICK_MS, &next);
 		pthread_mutex_lock(&keeper->lock);
 	}
 	pthread_mutex_unlock(&keeper->lock);
@@ -168,6 +178,7 @@ void keeper_notice(struct keeper *keeper)
 	if (atomic_load_explicit(&keeper->noticed, memory_order_relaxed) == segments)
 		return;
 	atomic_store_explicit(&keeper->noticed, segments, memory_order_relaxed);
+	pthread_cond_signal(&keeper->end);
 	if (control_first(segments) + 1 < control_last(segments))
 		pthread_cond_signal(&keeper->wake);
 }

@@ -244,6 +244,7 @@ void membership_tidy(const struct membership *membership)
 	uint64_t segments = atomic_load(&membership->control->segments);
 
 	(void)unlinkat(membership->folder, "control", 0);
+	(void)segment_unlink(membership->folder, control_last(segments) + 1);
 	(void)segment_unlink(membership->folder, control_last(segments));
 	(void)files_sync_folder(membership->folder);
 }
