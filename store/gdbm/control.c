@@ -125,7 +125,8 @@ static int lock_init(pthread_mutex_t *lock)
 
 static int locks_init(struct control *control)
 {
-	int failed = lock_init(&control->growth) | lock_init(&control->merging) | lock_init(&control->syncing);
+	int failed =
+	    lock_init(&control->growth) | lock_init(&control->preparing) | lock_init(&control->merging) | lock_init(&control->syncing);
 
 	for (unsigned i = 0; i < CONTROL_STRIPES; i++)
 		failed |= lock_init(&control->stripes[i].lock);
