@@ -72,7 +72,8 @@ run stat --json
 is "$(value records | sed 's/100[01]/some/'):$(value set_aside):$(value damaged)" "some:0:0" "in JSON, too"
 ok "octets as du counts them" test "$(value octets)" -gt 1000000
 printf 'STATE_DIRECTORY=%s\n' "$work" >"$work/conf"
-is "$(env -u STATE_DIRECTORY SESAME_CONF="$work/conf" "$ctl" stat --json | tr ',' '\n' | grep -c '"records":100')" 1 "a settings file leads to the store, as for the programs"
+is "$(env -u STATE_DIRECTORY SESAME_CONF="$work/conf" "$ctl" stat --json | tr ',' '\n' | grep -c '"records":100')" 1 \
+	"a settings file leads to the store, as for the programs"
 run verify-store
 is "$status" 0 "a store in order is verified"
 "$ctl" stat >/dev/full 2>"$work/told"
@@ -170,7 +171,8 @@ cat >"$work/terminal.py" <<-'EOF'
 	sys.stdout.buffer.write(said)
 EOF
 bar=$(/usr/bin/python3 "$work/terminal.py" "$ctl" verify-store </dev/null | tr '\r' '\n')
-like "$bar" "verify-store \\[#*\\.*\\] +[0-9]+ %  [0-9]+ records, [0-9]+ a second, [0-9]+:[0-9]+ left" "on a terminal a bar shows progress, rate and time left"
+like "$bar" "verify-store \\[#*\\.*\\] +[0-9]+ %  [0-9]+ records, [0-9]+ a second, [0-9]+:[0-9]+ left" \
+	"on a terminal a bar shows progress, rate and time left"
 run verify-store
 is "$told" "" "elsewhere a short run says nothing but its result"
 
