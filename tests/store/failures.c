@@ -165,7 +165,8 @@ static bool do_rename(struct store *store, uint32_t from, uint32_t to)
 	record_init(&record);
 	status = store_rename(store, &a, &b, &update, &grave, &record);
 	record_free(&record);
-	return end(from, status) & end(to, status);
+	(void)end(from, status);
+	return end(to, status);
 }
 
 /* *ret as in the book; -2 where it cannot be so. */
