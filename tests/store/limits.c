@@ -25,6 +25,7 @@
 
 #define KEYS 20000u
 #define JOURNAL (64u << 10)
+#define CUT_AT 700u /* changes, more than one segment holds */
 #define PATIENCE 60 /* seconds, on a busy machine */
 
 /* What the one at work was answered, for the one who looks afterwards. */
@@ -261,14 +262,14 @@ static int meet_limit(int what, rlim_t few, rlim_t least, rlim_t most, rlim_t st
 		limit(what, few + more);
 		store = open_store(true);
 		if (store) {
-			uint32_t end = add_many(store, n, n + 60);
+			uint32_t end = add_many(store, n, n + 20);
 
-			told += end < n + 60;
-			n = end < n + 60 ? end + 1 : end;
+			told += end < n + 20;
+			n = end < n + 20 ? end + 1 : end;
 			limit(what, RLIM_INFINITY);
-			if (!all_works(store, n, n + 10))
+			if (!all_works(store, n, n + 4))
 				return NOT_AGAIN;
-			n += 10;
+			n += 4;
 		}
 		told += !store;
 		limit(what, RLIM_INFINITY);
@@ -300,7 +301,7 @@ static rlim_t memory_used(void)
 
 static int meet_memory_limit(void)
 {
-	return meet_limit(RLIMIT_AS, memory_used(), 0, 4 << 20, 128 << 10);
+	return meet_limit(RLIMIT_AS, memory_used(), 0, 4 << 20, 256 << 10);
 }
 
 static void process_limits(void)
@@ -479,9 +480,9 @@ static int cut_under(const char *prefix, off_t size)
 		struct store *store = open_store(true);
 
 		signal(SIGBUS, SIG_DFL); /* a sanitizer's handler would take long over it */
-		if (!store || add_many(store, 0, 3000) != 3000 || write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1)
+		if (!store || add_many(store, 0, CUT_AT) != CUT_AT || write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1)
 			_exit(NO_STORE);
-		_exit(add_many(store, 3000, 4000) == 4000 ? WELL : NOT_AGAIN);
+		_exit(add_many(store, CUT_AT, CUT_AT + 200) == CUT_AT + 200 ? WELL : NOT_AGAIN);
 	}
 	close(ready[1]);
 	if (read(ready[0], &c, 1) != 1)

@@ -78,6 +78,7 @@ struct mode {
 	const char *name, *claim;
 	enum store_sync sync;
 	unsigned processes, milliseconds, think_us, copy_pause_us, sync_pause_us;
+	bool brief; /* plain CGI programs, too; each syncs when it leaves, whoever else should have */
 };
 
 static const struct mode modes[] = {
@@ -86,7 +87,8 @@ static const struct mode modes[] = {
 	  .sync = STORE_SYNC_ALWAYS,
 	  .processes = 2,
 	  .milliseconds = 2500,
-	  .sync_pause_us = 1000 },
+	  .sync_pause_us = 1000,
+	  .brief = true },
 	{ .name = "everysec",
 	  .claim = "SESSION_SYNC=everysec loses the last second at most",
 	  .sync = STORE_SYNC_EVERY_SECOND,
@@ -106,13 +108,15 @@ static const struct mode modes[] = {
 	  .processes = 1,
 	  .milliseconds = 5000,
 	  .think_us = 8000,
-	  .sync_pause_us = 700000 },
+	  .sync_pause_us = 700000,
+	  .brief = true },
 	{ .name = "no",
 	  .claim = "SESSION_SYNC=no: the store opens, and serves what was so at some time",
 	  .sync = STORE_SYNC_NO,
 	  .processes = 2,
 	  .milliseconds = 1500,
-	  .think_us = 300 },
+	  .think_us = 300,
+	  .brief = true },
 };
 
 #define MODES (sizeof(modes) / sizeof(modes[0]))
@@ -418,7 +422,7 @@ static void watch(const struct mode *mode, uint64_t seed)
 		usleep(5000);
 		if (microseconds() - before > 5000 + book->late_us)
 			book->late_us = microseconds() - before - 5000;
-		if (turn % (BRIEF_PAUSE_MS / 5) == 0)
+		if (mode->brief && turn % (BRIEF_PAUSE_MS / 5) == 0)
 			run_brief(mode, seed);
 	}
 }
