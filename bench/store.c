@@ -1,20 +1,30 @@
 /*
- * store.c - the figures of the GDBM store, each against bare GDBM in the same run (doc/store.md shows the results).
+ * store.c - the figures of the GDBM store, each against bare GDBM (or what else is named) in the same run.
  *
- *     bench/store [FIGURE]... [--sessions N] [--seconds S] [--folder DIR] [--rounds N]
+ *     bench/store [SECTION]... [--seconds S] [--rounds N] [--sessions N] [--folder DIR]
  *
- * FIGURE is one of those in the table at the end; without one, all that need at most 1,000,000 sessions. Every run works in a folder of its
- * own below --folder (default: TMPDIR or /var/tmp, which should be on a disk) and removes it.
+ * Without a section: all but ten-million. A section takes two minutes at most, ten-million some ten; what it is at goes to stderr. Every
+ * run works in folders of its own below --folder (default: TMPDIR or /var/tmp, which should be on a disk) and removes them. The floors are
+ * for the reader: speed is never an exit status.
+ *
+ * "Bare" is one GDBM handle, open and mapped, with no lock, on the same keys and octets. Our side runs as a service does: processes that
+ * live on from round to round, SESSION_SYNC=everysec, their syncs and merges in the time that is measured.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,13 +32,19 @@
 
 #include <gdbm.h>
 
+#include "bench/held.h"
 #include "store/store.h"
 #include "tests/store/folder.h"
 
-static uint64_t sessions_large = 1000000;
-static double seconds = 3;
-static int rounds = 5;
-static const char *parent = "/var/tmp";
+#define HOT 10000u
+#define MILLION 1000000u
+#define ROUNDS_MAX 99
+#define CREW_MAX 8u
+
+static double seconds = 4;
+static int rounds = 15;
+static uint64_t sessions_large = 10 * (uint64_t)MILLION;
+static const char *parent;
 
 /* ---- clocks and chance --------------------------------------------------------------------------------------------- */
 
@@ -38,6 +54,16 @@ static int64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static double since(int64_t begin)
+{
+	return (double)(now_ns() - begin) / 1e9;
+}
+
+static void rest(double time)
+{
+	usleep((useconds_t)(time * 1e6));
 }
 
 static uint64_t chance(uint64_t *state)
@@ -66,22 +92,94 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static int by_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
+/* What several rounds gave, in order of size. */
+struct series {
+	double values[256];
+	unsigned count;
+};
 
-	return (x > y) - (x < y);
+static double series_add(struct series *series, double value)
+{
+	unsigned at = series->count++;
+
+	for (; at > 0 && series->values[at - 1] > value; at--)
+		series->values[at] = series->values[at - 1];
+	series->values[at] = value;
+	return value;
 }
 
-static double median(double *values, int count)
+static double middle(const struct series *series)
 {
-	qsort(values, (size_t)count, sizeof(*values), by_double);
-	return values[count / 2];
+	return series->values[series->count / 2];
+}
+
+static double least(const struct series *series)
+{
+	return series->values[0];
+}
+
+static double most(const struct series *series)
+{
+	return series->values[series->count - 1];
+}
+
+/* ---- what is printed ------------------------------------------------------------------------------------------------ */
+
+__attribute__((format(printf, 1, 2))) static void progress(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("# ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+}
+
+/* aim 0: there is none. */
+struct target {
+	bool at_least;
+	double floor, aim;
+	const char *unit;
+};
+
+static bool reached(const struct target *target, double value, double bound)
+{
+	return target->at_least ? value >= bound : value <= bound;
+}
+
+/* measured is what stands behind the value, in words. */
+__attribute__((format(printf, 4, 5))) static void row(const char *name, double value, struct target target, const char *format, ...)
+{
+	va_list arguments;
+
+	printf("| %s | %.3g %s | ", name, value, target.unit);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf(" | %s %g%s", target.at_least ? ">=" : "<=", target.floor, target.unit[0] == 'x' ? "" : " ");
+	printf("%s", target.unit[0] == 'x' ? " x" : target.unit);
+	if (target.aim > 0)
+		printf(", aim %g x", target.aim);
+	printf(" | %s |\n", !reached(&target, value, target.floor)                  ? "MISSED"
+	                    : target.aim > 0 && reached(&target, value, target.aim) ? "passed, the aim too"
+	                                                                            : "passed");
+	fflush(stdout);
+}
+
+static struct target at_least(double floor, double aim)
+{
+	return (struct target){ .at_least = true, .floor = floor, .aim = aim, .unit = "x" };
+}
+
+static struct target at_most(double floor, const char *unit)
+{
+	return (struct target){ .floor = floor, .unit = unit };
 }
 
 /* ---- folders ------------------------------------------------------------------------------------------------------- */
 
-static char folder[128];
+static char folder[PATH_MAX];
 
 static void folder_make(void)
 {
@@ -108,15 +206,52 @@ static uint64_t disk_used(void)
 	return folder_octets;
 }
 
+/* The journal's first and last segment; 0, 0 when there is none. */
+struct segments {
+	unsigned first, last;
+};
+
+static struct segments segments_of(const char *store)
+{
+	struct segments segments = { UINT_MAX, 0 };
+	char path[PATH_MAX + 32];
+	struct dirent *entry;
+	unsigned number;
+	DIR *entries;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, store);
+	entries = opendir(path);
+	if (!entries)
+		fail(path);
+	while ((entry = readdir(entries)))
+		if (sscanf(entry->d_name, "journal.%8x", &number) == 1) {
+			segments.first = number < segments.first ? number : segments.first;
+			segments.last = number > segments.last ? number : segments.last;
+		}
+	closedir(entries);
+	return segments.last ? segments : (struct segments){ 0, 0 };
+}
+
+/* Until every full segment was merged. */
+static void await_merges(const char *store)
+{
+	struct segments segments = segments_of(store);
+
+	while (segments.first < segments.last) {
+		rest(0.01);
+		segments = segments_of(store);
+	}
+}
+
 /* ---- ours ---------------------------------------------------------------------------------------------------------- */
 
-static struct store *open_ours(enum store_sync sync, bool brief)
+static struct store *open_ours(const char *name, enum store_sync sync, bool brief)
 {
-	char location[192], why[512];
+	char location[PATH_MAX + 32], why[512] = "";
 	struct store_options options = { .location = location, .wait_ms = 2000, .sync = sync, .brief = brief, .why = why, .why_size = 512 };
 	struct store *store;
 
-	snprintf(location, sizeof(location), "gdbm:%s/ours", folder);
+	snprintf(location, sizeof(location), "gdbm:%s/%s", folder, name);
 	if (store_open(&store, &options) != STORE_OK) {
 		fprintf(stderr, "bench/store: %s\n", why);
 		exit(1);
@@ -129,20 +264,16 @@ static const struct store_change two_counters[] = {
 	{ .what = STORE_ADD, .name = "events", .name_size = 6, .number = 1, .until = RECORD_NEVER },
 };
 
-static struct store_update update_of(enum store_condition condition, int64_t now)
+static void apply(struct store *store, uint64_t n, enum store_condition condition, int64_t lifetime, struct record *record)
 {
-	return (struct store_update){ .condition = condition,
-		                      .now = now,
-		                      .idle_deadline = now + 604800,
-		                      .final_deadline = now + 2592000,
-		                      .extend_before = INT64_MIN,
-		                      .changes = two_counters,
-		                      .count = condition == STORE_IF_PRESENT ? 1 : 2 };
-}
-
-static void change(struct store *store, uint64_t n, enum store_condition condition, struct record *record)
-{
-	struct store_update update = update_of(condition, time(NULL));
+	int64_t now = time(NULL);
+	struct store_update update = { .condition = condition,
+		                       .now = now,
+		                       .idle_deadline = now + lifetime,
+		                       .final_deadline = now + 2592000,
+		                       .extend_before = INT64_MIN,
+		                       .changes = two_counters,
+		                       .count = condition == STORE_IF_PRESENT ? 1 : 2 };
 	struct store_key key = key_of(n);
 	int status = store_apply(store, &key, &update, record);
 
@@ -152,102 +283,292 @@ static void change(struct store *store, uint64_t n, enum store_condition conditi
 	}
 }
 
-/* Creates sessions from .. to - 1; seconds that it took. */
-static double create(struct store *store, uint64_t from, uint64_t to)
+static void change(struct store *store, uint64_t n, struct record *record)
+{
+	apply(store, n, STORE_IF_PRESENT, 604800, record);
+}
+
+/* Creates sessions from .. to - 1 that live for lifetime seconds if nobody uses them. */
+static void create(struct store *store, uint64_t from, uint64_t to, int64_t lifetime)
 {
 	struct record record;
-	int64_t begin = now_ns();
 
 	record_init(&record);
-	for (uint64_t n = from; n < to; n++)
-		change(store, n, STORE_IF_ABSENT, &record);
+	for (uint64_t n = from; n < to; n++) {
+		if (n > from && (n - from) % (2 * MILLION) == 0)
+			progress("%" PRIu64 " million sessions", n / MILLION);
+		apply(store, n, STORE_IF_ABSENT, lifetime, &record);
+	}
 	record_free(&record);
-	return (double)(now_ns() - begin) / 1e9;
+}
+
+/* A store that holds this many sessions, orderly closed. */
+static void fill(const char *name, uint64_t sessions)
+{
+	struct store *store = open_ours(name, STORE_SYNC_EVERY_SECOND, false);
+
+	create(store, 0, sessions, 604800);
+	store_close(store);
 }
 
 /* Changes random ones of the first `of` sessions until the time is up; operations a second. */
-static double work(struct store *store, uint64_t of, double duration, uint64_t seed, double *waits, size_t waits_max, size_t *waited)
+static double work(struct store *store, uint64_t of, double duration, uint64_t *state)
 {
-	int64_t begin = now_ns(), end = begin + (int64_t)(duration * 1e9), at = begin;
-	uint64_t done = 0, state = seed * 2654435761u + 88172645463325252u;
+	int64_t begin = now_ns(), end = begin + (int64_t)(duration * 1e9);
 	struct record record;
+	uint64_t done = 0;
 
 	record_init(&record);
-	while (at < end) {
-		int64_t before = at;
-
-		for (int i = 0; i < (waits ? 1 : 16); i++, done++)
-			change(store, chance(&state) % of, STORE_IF_PRESENT, &record);
-		at = now_ns();
-		if (waits && *waited < waits_max)
-			waits[(*waited)++] = (double)(at - before) / 1e6;
-	}
+	while (now_ns() < end)
+		for (int i = 0; i < 16; i++, done++)
+			change(store, chance(state) % of, &record);
 	record_free(&record);
-	return (double)done / ((double)(now_ns() - begin) / 1e9);
+	return (double)done / since(begin);
 }
 
-struct shared {
-	_Atomic int ready, go;
-	double rates[64];
+/* ---- how long each one takes ---------------------------------------------------------------------------------------- */
+
+#define PARTS 16u /* of each power of two */
+
+struct times {
+	uint64_t counts[64 * PARTS];
+	uint64_t total;
+	int64_t longest;
 };
 
-/* The sum of what several processes do at once. */
-static double work_processes(int processes, uint64_t of, double duration, enum store_sync sync)
+static void times_add(struct times *times, int64_t ns)
 {
-	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t n = ns > PARTS ? (uint64_t)ns : PARTS;
+	unsigned power = 63 - (unsigned)__builtin_clzll(n);
+
+	times->counts[power * PARTS + ((n >> (power - 4)) % PARTS)]++;
+	times->total++;
+	times->longest = ns > times->longest ? ns : times->longest;
+}
+
+static void times_sum(struct times *sum, const struct times *times)
+{
+	for (unsigned i = 0; i < 64 * PARTS; i++)
+		sum->counts[i] += times->counts[i];
+	sum->total += times->total;
+	sum->longest = times->longest > sum->longest ? times->longest : sum->longest;
+}
+
+/* In milliseconds, the upper end of where it lies; beyond is the share of those that took longer. */
+static double times_beyond(const struct times *times, double beyond)
+{
+	uint64_t left = (uint64_t)((double)times->total * beyond), at = 64 * PARTS;
+
+	while (at > 0 && times->counts[at - 1] <= left)
+		left -= times->counts[--at];
+	return at == 0 ? 0 : (double)(PARTS + at % PARTS) * (double)(UINT64_C(1) << (at / PARTS)) / PARTS / 1e6;
+}
+
+static double work_timed(struct store *store, uint64_t of, double duration, uint64_t *state, struct times *times)
+{
+	int64_t begin = now_ns(), end = begin + (int64_t)(duration * 1e9), at = begin;
+	struct record record;
+	uint64_t done = 0;
+
+	record_init(&record);
+	for (; at < end; done++) {
+		int64_t before = at;
+
+		change(store, chance(state) % of, &record);
+		at = now_ns();
+		times_add(times, at - before);
+	}
+	record_free(&record);
+	return (double)done / since(begin);
+}
+
+/* ---- crews: processes that live from round to round, and work when it is their turn ---------------------------------- */
+
+struct seat {
+	pid_t process;
+	_Atomic uint32_t turn, ended; /* begun and ended turns; TURN_HOME ends the process */
+	double rate;
+	uint64_t anonymous, shared; /* KiB, after the turn */
+	struct times times;
+	struct held held;
+};
+
+#define TURN_HOME UINT32_MAX
+
+struct crew {
+	unsigned size;
+	uint64_t of; /* what the next turn is about */
+	double duration;
+	bool timed;
+	struct seat seats[CREW_MAX];
+};
+
+static uint64_t memory_of_process(const char *name)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	size_t length = strlen(name);
+	uint64_t kib = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			kib = strtoull(line + length + 1, NULL, 10);
+	if (status)
+		fclose(status);
+	return kib;
+}
+
+static void seat_work(struct crew *crew, struct seat *seat, struct store *store, uint64_t *state)
+{
+	held_begin();
+	if (crew->timed)
+		seat->rate = work_timed(store, crew->of, crew->duration, state, &seat->times);
+	else
+		seat->rate = work(store, crew->of, crew->duration, state);
+	held_end(&seat->held);
+	seat->anonymous = memory_of_process("RssAnon");
+	seat->shared = memory_of_process("RssShmem");
+}
+
+static void seat_run(struct crew *crew, struct seat *seat, const char *name)
+{
+	struct store *store;
+	uint64_t state = UINT64_C(88172645463325252) + 977 * (uint64_t)(seat - crew->seats);
+	uint32_t turn;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the program ends early, so do they */
+	store = open_ours(name, STORE_SYNC_EVERY_SECOND, false);
+	atomic_store(&seat->ended, 0);
+	for (;;) {
+		while ((turn = atomic_load(&seat->turn)) == atomic_load(&seat->ended))
+			usleep(200);
+		if (turn == TURN_HOME)
+			break;
+		seat_work(crew, seat, store, &state);
+		atomic_store(&seat->ended, turn);
+	}
+	store_close(store);
+	_exit(0);
+}
+
+static void seat_await(const struct seat *seat, uint32_t turn)
+{
+	int status;
+
+	while (atomic_load(&seat->ended) != turn) {
+		if (waitpid(seat->process, &status, WNOHANG) == seat->process) {
+			fprintf(stderr, "bench/store: a worker ended early (status %04x)\n", (unsigned)status);
+			exit(1);
+		}
+		usleep(1000);
+	}
+}
+
+static struct crew *crew_begin(unsigned size, const char *name)
+{
+	struct crew *crew = mmap(NULL, sizeof(*crew), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t process;
+
+	if (crew == MAP_FAILED)
+		fail("mmap");
+	crew->size = size;
+	for (unsigned i = 0; i < size; i++) {
+		atomic_store(&crew->seats[i].ended, TURN_HOME);
+		fflush(NULL);
+		process = fork();
+		if (process < 0)
+			fail("fork");
+		if (process == 0)
+			seat_run(crew, &crew->seats[i], name);
+		crew->seats[i].process = process;
+	}
+	for (unsigned i = 0; i < size; i++)
+		seat_await(&crew->seats[i], 0);
+	return crew;
+}
+
+static void crew_start(struct crew *crew, uint64_t of, double duration, bool timed)
+{
+	crew->of = of;
+	crew->duration = duration;
+	crew->timed = timed;
+	for (unsigned i = 0; i < crew->size; i++)
+		atomic_fetch_add(&crew->seats[i].turn, 1);
+}
+
+/* What they did together, operations a second. */
+static double crew_await(struct crew *crew)
+{
 	double sum = 0;
 
-	for (int p = 0; p < processes; p++)
-		if (fork() == 0) {
-			struct store *store = open_ours(sync, false);
-
-			atomic_fetch_add(&shared->ready, 1);
-			while (!atomic_load(&shared->go))
-				usleep(100);
-			shared->rates[p] = work(store, of, duration, (uint64_t)p + 1, NULL, 0, NULL);
-			store_close(store);
-			_exit(0);
-		}
-	while (atomic_load(&shared->ready) < processes)
-		usleep(1000);
-	atomic_store(&shared->go, 1);
-	for (int p = 0; p < processes; p++)
-		wait(NULL);
-	for (int p = 0; p < processes; p++)
-		sum += shared->rates[p];
-	munmap(shared, sizeof(*shared));
+	for (unsigned i = 0; i < crew->size; i++) {
+		seat_await(&crew->seats[i], atomic_load(&crew->seats[i].turn));
+		sum += crew->seats[i].rate;
+	}
 	return sum;
+}
+
+static double crew_work(struct crew *crew, uint64_t of, double duration)
+{
+	crew_start(crew, of, duration, false);
+	return crew_await(crew);
+}
+
+static void crew_end(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->size; i++)
+		atomic_store(&crew->seats[i].turn, TURN_HOME);
+	for (unsigned i = 0; i < crew->size; i++)
+		waitpid(crew->seats[i].process, NULL, 0);
+	munmap(crew, sizeof(*crew));
 }
 
 /* ---- bare GDBM ----------------------------------------------------------------------------------------------------- */
 
+/* As large as our record of a session with two counters. */
+static int bare_value(char value[256])
+{
+	struct record record;
+	struct store_update update = { .condition = STORE_IF_ABSENT, .changes = two_counters, .count = 2 };
+	struct store_key key = key_of(0);
+	int size;
+
+	record_init(&record);
+	if (record_apply(NULL, 0, &key, &update, 1, &record) != STORE_OK || record.size > 256)
+		fail("a record");
+	size = (int)record.size;
+	memcpy(value, record.octets, record.size);
+	record_free(&record);
+	return size;
+}
+
 static GDBM_FILE open_bare(uint64_t sessions)
 {
-	char path[192], value[128];
+	char path[PATH_MAX + 32], value[256];
+	int size = bare_value(value);
 	GDBM_FILE bare;
 
 	snprintf(path, sizeof(path), "%s/bare.gdbm", folder);
 	bare = gdbm_open(path, 4096, GDBM_NEWDB | GDBM_NOLOCK, 0600, NULL);
 	if (!bare)
 		fail("gdbm_open");
-	memset(value, 'v', sizeof(value));
 	for (uint64_t n = 0; n < sessions; n++) {
 		struct store_key key = key_of(n);
 
-		if (gdbm_store(bare, (datum){ (char *)key.octets, STORE_KEY_SIZE }, (datum){ value, 102 }, GDBM_REPLACE) != 0)
+		if (gdbm_store(bare, (datum){ (char *)key.octets, STORE_KEY_SIZE }, (datum){ value, size }, GDBM_REPLACE) != 0)
 			fail("gdbm_store");
 	}
 	return bare;
 }
 
-static double work_bare(GDBM_FILE bare, uint64_t of, double duration)
+static double work_bare(GDBM_FILE bare, uint64_t of, double duration, uint64_t *state)
 {
 	int64_t begin = now_ns(), end = begin + (int64_t)(duration * 1e9);
-	uint64_t done = 0, state = 88172645463325252u;
+	uint64_t done = 0;
 
 	while (now_ns() < end)
 		for (int i = 0; i < 16; i++, done++) {
-			struct store_key key = key_of(chance(&state) % of);
+			struct store_key key = key_of(chance(state) % of);
 			datum name = { (char *)key.octets, STORE_KEY_SIZE }, value = gdbm_fetch(bare, name);
 
 			if (!value.dptr)
@@ -257,259 +578,387 @@ static double work_bare(GDBM_FILE bare, uint64_t of, double duration)
 				fail("gdbm_store");
 			free(value.dptr);
 		}
-	return (double)done / ((double)(now_ns() - begin) / 1e9);
+	return (double)done / since(begin);
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------------- */
+/* ---- small: what is in use fits the journal -------------------------------------------------------------------------- */
 
-static void row(const char *name, const char *unit, double ours, double theirs, double ratio, const char *floor)
+static void section_small(void)
 {
-	printf("| %s | %.4g %s | %.4g %s | %.3g | %s |\n", name, ours, unit, theirs, unit, ratio, floor);
-	fflush(stdout);
-}
-
-static void figure_small(void)
-{
-	double ours[16], bare[16], four[16], ratio_one[16], ratio_four[16];
+	struct series bare = { .count = 0 }, one = bare, four = bare, to_bare = bare, to_one = bare;
+	uint64_t state = UINT64_C(88172645463325252);
+	struct crew *single, *crowd;
+	double turn = seconds / 8;
 	GDBM_FILE handle;
-	struct store *store;
 
 	folder_make();
-	handle = open_bare(10000);
-	store = open_ours(STORE_SYNC_EVERY_SECOND, false);
-	create(store, 0, 10000);
-	work(store, 10000, 0.3, 1, NULL, 0, NULL);
-	work_bare(handle, 10000, 0.3);
+	fill("ours", HOT);
+	single = crew_begin(1, "ours");
+	crowd = crew_begin(4, "ours");
+	handle = open_bare(HOT);
+	crew_work(single, HOT, turn);
+	crew_work(crowd, HOT, turn);
+	work_bare(handle, HOT, turn, &state);
 	for (int i = 0; i < rounds; i++) {
-		bare[i] = work_bare(handle, 10000, seconds / 3);
-		ours[i] = work(store, 10000, seconds / 3, 7, NULL, 0, NULL);
-		four[i] = work_processes(4, 10000, seconds / 3, STORE_SYNC_EVERY_SECOND);
-		ratio_one[i] = ours[i] / bare[i];
-		ratio_four[i] = four[i] / ours[i];
+		double b = series_add(&bare, work_bare(handle, HOT, turn, &state));
+		double o = series_add(&one, crew_work(single, HOT, turn));
+		double f = series_add(&four, crew_work(crowd, HOT, turn));
+
+		progress("small: round %d of %d: bare %.0f, 1 process %.0f, 4 processes %.0f op/s", i + 1, rounds, b, o, f);
+		series_add(&to_bare, o / b);
+		series_add(&to_one, f / o);
+		rest(turn);
 	}
+	crew_end(crowd);
+	crew_end(single);
 	gdbm_close(handle);
-	row("1 process, 10,000 sessions, against bare GDBM", "op/s", median(ours, rounds), median(bare, rounds), median(ratio_one, rounds),
-	    ">= 0.6, aim 1.2");
-	row("4 processes on the same, against 1", "op/s", median(four, rounds), median(ours, rounds), median(ratio_four, rounds),
-	    ">= 0.75, aim 1.2");
-	store_close(store);
+	row("one process, 10,000 sessions in use, against bare GDBM", middle(&to_bare), at_least(0.6, 1.2),
+	    "%.0f against %.0f op/s; ratio %.2f to %.2f in %d rounds", middle(&one), middle(&bare), least(&to_bare), most(&to_bare),
+	    rounds);
+	row("4 processes together, the same, against one", middle(&to_one), at_least(0.75, 1.2),
+	    "%.0f against %.0f op/s; ratio %.2f to %.2f", middle(&four), middle(&one), least(&to_one), most(&to_one));
 	test_folder_remove(folder);
 }
 
-static void figure_random(void)
-{
-	GDBM_FILE handle;
-	struct store *store;
-	double bare, ours;
+/* ---- random: what is in use does not fit ----------------------------------------------------------------------------- */
 
-	folder_make();
-	handle = open_bare(sessions_large);
-	store = open_ours(STORE_SYNC_EVERY_SECOND, false);
-	create(store, 0, sessions_large);
-	bare = work_bare(handle, sessions_large, seconds);
-	ours = work_processes(4, sessions_large, 5 * seconds, STORE_SYNC_EVERY_SECOND);
-	row("4 processes, random ones of many sessions, merges included, against bare GDBM in 1", "op/s", ours, bare, ours / bare,
-	    ">= 0.25, aim 0.5");
-	gdbm_close(handle);
-	store_close(store);
-	test_folder_remove(folder);
-}
-
-static void figure_latency(void)
+/* Looks through all shards and writes them anew, as sesamectl sweep does, while the others work. */
+static pid_t sweep_beside(struct held *held)
 {
-	static double waits[8000000];
-	size_t waited = 0;
+	pid_t process;
+	struct store_swept swept = { 0 };
 	struct store *store;
 
-	folder_make();
-	store = open_ours(STORE_SYNC_EVERY_SECOND, false);
-	create(store, 0, sessions_large);
-	work(store, sessions_large, 5 * seconds, 3, waits, sizeof(waits) / sizeof(waits[0]), &waited);
-	qsort(waits, waited, sizeof(waits[0]), by_double);
-	row("99.99th percentile of an operation, random sessions, while merging; beside it the median", "ms",
-	    waits[waited - waited / 10000 - 1], waits[waited / 2], waits[waited - 1], "<= 20 ms (the ratio column is the longest)");
-	store_close(store);
-	test_folder_remove(folder);
-}
-
-static double open_brief_us(void)
-{
-	struct record record;
-	struct store *store;
-	int64_t begin = now_ns();
-	double took;
-
-	record_init(&record);
-	store = open_ours(STORE_SYNC_EVERY_SECOND, true);
-	change(store, (uint64_t)begin % sessions_large, STORE_IF_PRESENT, &record);
-	took = (double)(now_ns() - begin) / 1e3;
-	store_close(store);
-	record_free(&record);
-	return took;
-}
-
-static void figure_brief(void)
-{
-	double took[101];
-	struct store *store;
-
-	folder_make();
-	store = open_ours(STORE_SYNC_EVERY_SECOND, false);
-	create(store, 0, sessions_large);
-	store_close(store);
-	row("disk after an orderly stop", "octets a session", (double)disk_used() / (double)sessions_large, 0, 0, "<= 400");
-	for (int i = 0; i < 101; i++)
-		took[i] = open_brief_us();
-	row("opening in a plain CGI process, first operation included; beside it the longest of 101", "us", median(took, 101), took[100],
-	    took[0], "<= 1000 us");
-	store = open_ours(STORE_SYNC_EVERY_SECOND, false);
-	work(store, sessions_large, seconds, 3, NULL, 0, NULL);
-	row("disk while random sessions change", "octets a session", (double)disk_used() / (double)sessions_large, 0, 0, "<= 400");
-	store_close(store);
-	test_folder_remove(folder);
-}
-
-static void figure_create(void)
-{
-	uint64_t small = 100000;
-	struct store *store;
-	double first, last;
-
-	folder_make();
-	store = open_ours(STORE_SYNC_EVERY_SECOND, false);
-	create(store, 0, small / 10);
-	first = create(store, small / 10, small + 900000) / (double)(small - small / 10 + 900000);
-	if (sessions_large > 2000000)
-		create(store, 1000000, sessions_large - 1000000);
-	last = create(store, sessions_large > 2000000 ? sessions_large - 1000000 : 1000000,
-	              sessions_large > 2000000 ? sessions_large : 2000000) /
-	       1e6;
-	row("creating one of the last million sessions, against one of the first", "us", last * 1e6, first * 1e6, last / first, "<= 2");
-	store_close(store);
-	test_folder_remove(folder);
-}
-
-static uint64_t rss_anon(void)
-{
-	FILE *status = fopen("/proc/self/status", "r");
-	char line[256];
-	uint64_t kib = 0;
-
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1)
+	fflush(NULL);
+	process = fork();
+	if (process != 0)
+		return process;
+	store = open_ours("ours", STORE_SYNC_EVERY_SECOND, false);
+	held_begin();
+	do
+		if (store_sweep(store, time(NULL), &swept) != STORE_OK)
 			break;
-	if (status)
-		fclose(status);
-	return kib;
+	while (swept.more);
+	held_end(held);
+	store_close(store);
+	_exit(0);
 }
 
-static void figure_large(void)
+static void print_random(struct crew *crew, const struct held *sweeper, struct segments before, struct segments after)
 {
+	static struct times times;
+	struct held held = *sweeper;
+
+	for (unsigned i = 0; i < crew->size; i++) {
+		times_sum(&times, &crew->seats[i].times);
+		held_sum(&held, &crew->seats[i].held);
+	}
+	row("longest time a lock is held by a merge, a sweep or what makes room in the journal; the same", held.longest_ms,
+	    at_most(5, "ms"),
+	    "%s; %u segments merged, all shards swept; beside it %.0f ms a merge and %.0f ms a sync, for which no request waits",
+	    held_name(&held), after.first - before.first, held.merging_ms, held.syncing_ms);
+	row("99.99th percentile of an operation while merging; the same", times_beyond(&times, 0.0001), at_most(20, "ms"),
+	    "median %.4f ms, 99.9th %.3f ms, longest %.0f ms of %" PRIu64, times_beyond(&times, 0.5), times_beyond(&times, 0.001),
+	    (double)times.longest / 1e6, times.total);
+}
+
+static void section_random(void)
+{
+	struct series bare = { .count = 0 };
+	double ours, time = 5 * seconds;
+	uint64_t state = UINT64_C(88172645463325252);
+	struct held *sweeper = mmap(NULL, sizeof(*sweeper), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct segments before, after;
 	struct store *store;
-	double small, large, created;
+	struct crew *crew;
+	GDBM_FILE handle;
+	pid_t process;
+
+	if (sweeper == MAP_FAILED)
+		fail("mmap");
+	folder_make();
+	progress("random: a million sessions");
+	handle = open_bare(MILLION);
+	fill("ours", MILLION);
+	work_bare(handle, MILLION, seconds / 2, &state);
+	for (int i = 0; i < 3; i++)
+		series_add(&bare, work_bare(handle, MILLION, seconds / 4, &state));
+	crew = crew_begin(4, "ours");
+	crew_work(crew, MILLION, seconds);
+	before = segments_of("ours");
+	progress("random: 4 processes for %.0f s", time);
+	ours = crew_work(crew, MILLION, time);
+	after = segments_of("ours");
+	progress("random: 4 processes for %.0f s, each operation timed, all locks, beside a sweep", time);
+	store = open_ours("ours", STORE_SYNC_EVERY_SECOND, false);
+	create(store, MILLION, MILLION + MILLION / 10, 1);
+	store_close(store);
+	struct segments timed = segments_of("ours");
+	crew_start(crew, MILLION, time, true);
+	process = sweep_beside(sweeper);
+	crew_await(crew);
+	waitpid(process, NULL, 0);
+	struct segments end = segments_of("ours");
+	await_merges("ours");
+	for (int i = 0; i < 3; i++)
+		series_add(&bare, work_bare(handle, MILLION, seconds / 4, &state));
+	row("1,000,000 sessions uniformly at random, 4 processes, merges included, against bare GDBM in one", ours / middle(&bare),
+	    at_least(0.25, 0.5), "%.0f against %.0f op/s; %u segments merged", ours, middle(&bare), after.first - before.first);
+	print_random(crew, sweeper, timed, end);
+	crew_end(crew);
+	gdbm_close(handle);
+	munmap(sweeper, sizeof(*sweeper));
+	test_folder_remove(folder);
+}
+
+/* ---- brief: plain CGI, and the disk ---------------------------------------------------------------------------------- */
+
+#define STARTS 201
+
+/* In a process of its own, as a web server starts one; microseconds. */
+static double start_brief(uint64_t n)
+{
+	double *took = mmap(NULL, sizeof(*took), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), result;
+	pid_t process;
+
+	if (took == MAP_FAILED)
+		fail("mmap");
+	fflush(NULL);
+	process = fork();
+	if (process == 0) {
+		struct record record;
+		struct store *store;
+		int64_t begin = now_ns();
+
+		record_init(&record);
+		store = open_ours("ours", STORE_SYNC_EVERY_SECOND, true);
+		change(store, n, &record);
+		*took = since(begin) * 1e6;
+		store_close(store);
+		_exit(0);
+	}
+	if (process < 0 || waitpid(process, NULL, 0) != process)
+		fail("fork");
+	result = *took;
+	munmap(took, sizeof(*took));
+	return result;
+}
+
+static void section_brief(void)
+{
+	uint64_t state = UINT64_C(88172645463325252), stopped;
+	struct series took = { .count = 0 };
+	double first;
+	struct store *store;
 
 	folder_make();
-	store = open_ours(STORE_SYNC_EVERY_SECOND, false);
-	create(store, 0, 10000);
-	work(store, 10000, seconds, 5, NULL, 0, NULL);
-	small = work(store, 10000, seconds, 5, NULL, 0, NULL);
-	created = create(store, 10000, 100000) / 90000;
-	row("creating, 100,000 stored", "us", created * 1e6, 0, 0, "");
-	for (uint64_t n = 100000; n < sessions_large; n += sessions_large / 10) {
-		created = create(store, n, n + sessions_large / 10 < sessions_large ? n + sessions_large / 10 : sessions_large);
-		fprintf(stderr, "# %" PRIu64 " sessions, %.2f us each\n", n, created * 1e6 / ((double)sessions_large / 10));
-	}
-	work(store, 10000, seconds, 5, NULL, 0, NULL);
-	large = work(store, 10000, seconds, 5, NULL, 0, NULL);
-	row("a working set of 10,000, many stored against 10,000 stored: time of one change", "us", 1e6 / large, 1e6 / small, small / large,
-	    "<= 1.5");
-	work(store, sessions_large, 5 * seconds, 6, NULL, 0, NULL);
-	row("RssAnon after random load on all", "MiB", (double)rss_anon() / 1024, 0, 0, "<= 128");
-	row("disk", "octets a session", (double)disk_used() / (double)sessions_large, 0, 0, "<= 400");
+	progress("brief: a million sessions");
+	fill("ours", MILLION);
+	stopped = disk_used();
+	first = start_brief(0);
+	for (int i = 0; i < STARTS; i++)
+		series_add(&took, start_brief(chance(&state) % MILLION));
+	row("opening the store in a plain CGI process, first operation included, 1,000,000 stored", middle(&took) / 1e3, at_most(1, "ms"),
+	    "median of %d; shortest %.3f, longest %.3f ms; the first after an orderly stop %.3f ms", STARTS, least(&took) / 1e3,
+	    most(&took) / 1e3, first / 1e3);
+	progress("brief: random changes for %.0f s", seconds);
+	store = open_ours("ours", STORE_SYNC_EVERY_SECOND, false);
+	work(store, MILLION, seconds, &state);
+	row("octets on disk per session with two counters, everything counted, 1,000,000 stored", (double)stopped / MILLION,
+	    at_most(400, "octets"), "after an orderly stop; %.0f in the middle of random changes, journal included",
+	    (double)disk_used() / MILLION);
 	store_close(store);
 	test_folder_remove(folder);
 }
 
-/* ---- SESSION_SYNC=always ------------------------------------------------------------------------------------------- */
+/* ---- always: SESSION_SYNC=always -------------------------------------------------------------------------------------- */
 
 #define CLIENTS 16
 
 struct client {
 	struct store *store;
-	double rate;
-	uint64_t seed;
+	double rate, duration;
+	uint64_t state;
 };
 
 static void *client_run(void *context)
 {
 	struct client *client = context;
-	size_t waited = 0;
-	double one;
+	int64_t begin = now_ns(), end = begin + (int64_t)(client->duration * 1e9);
+	struct record record;
+	uint64_t done = 0;
 
-	client->rate = work(client->store, 1000, seconds, client->seed, &one, 1, &waited);
+	record_init(&record);
+	for (; now_ns() < end; done++)
+		change(client->store, chance(&client->state) % 1000, &record);
+	record_free(&record);
+	client->rate = (double)done / since(begin);
 	return NULL;
 }
 
-static double fsync_rate(void)
-{
-	int64_t begin = now_ns(), end = begin + (int64_t)(seconds * 1e9);
-	uint64_t done = 0;
-	char path[192], octets[128] = "x";
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/fsync", folder);
-	fd = open(path, O_RDWR | O_CREAT, 0600);
-	if (fd < 0 || posix_fallocate(fd, 0, 64 << 20) != 0)
-		fail(path);
-	while (now_ns() < end) {
-		if (pwrite(fd, octets, sizeof(octets), (off_t)((done * sizeof(octets)) % (64 << 20))) < 0 || fdatasync(fd) != 0)
-			fail(path);
-		done++;
-	}
-	close(fd);
-	return (double)done / ((double)(now_ns() - begin) / 1e9);
-}
-
-static void figure_always(void)
+static double work_clients(struct store *store, double duration)
 {
 	struct client clients[CLIENTS];
 	pthread_t threads[CLIENTS];
-	struct store *store;
-	double sum = 0, alone;
+	double sum = 0;
 
-	folder_make();
-	store = open_ours(STORE_SYNC_ALWAYS, false);
-	{
-		struct store *fast = open_ours(STORE_SYNC_NO, false);
-
-		create(fast, 0, 1000);
-		store_close(fast);
-	}
-	alone = fsync_rate();
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		clients[i] = (struct client){ .store = store, .seed = i + 1 };
-		pthread_create(&threads[i], NULL, client_run, &clients[i]);
+		clients[i] = (struct client){ .store = store, .state = UINT64_C(88172645463325252) + i, .duration = duration };
+		if ((errno = pthread_create(&threads[i], NULL, client_run, &clients[i])) != 0)
+			fail("pthread_create");
 	}
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		pthread_join(threads[i], NULL);
 		sum += clients[i].rate;
 	}
-	row("SESSION_SYNC=always, 16 clients, against one fdatasync for each change", "op/s", sum, alone, sum / alone, ">= 3, aim 8");
+	return sum;
+}
+
+/* Each change of as many octets as a frame has, written to a file that has its room, and synced. */
+static double work_synced(int fd, double duration)
+{
+	int64_t begin = now_ns(), end = begin + (int64_t)(duration * 1e9);
+	static uint64_t at;
+	uint64_t done = 0;
+	char octets[144] = "x";
+
+	for (; now_ns() < end; done++, at = (at + sizeof(octets)) % (64u << 20))
+		if (pwrite(fd, octets, sizeof(octets), (off_t)at) < 0 || fdatasync(fd) != 0)
+			fail("fdatasync");
+	return (double)done / since(begin);
+}
+
+static void section_always(void)
+{
+	struct series ours = { .count = 0 }, alone = ours, ratio = ours;
+	char path[PATH_MAX + 32];
+	struct store *store;
+	int fd;
+
+	folder_make();
+	snprintf(path, sizeof(path), "%s/synced", folder);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	if (fd < 0 || (errno = posix_fallocate(fd, 0, 64 << 20)) != 0)
+		fail(path);
+	fill("ours", 1000);
+	store = open_ours("ours", STORE_SYNC_ALWAYS, false);
+	for (int i = 0; i < rounds; i++) {
+		double one = series_add(&alone, work_synced(fd, seconds / 8));
+		double many = series_add(&ours, work_clients(store, seconds / 8));
+
+		series_add(&ratio, many / one);
+		progress("always: round %d of %d: one sync each %.0f, 16 clients %.0f op/s", i + 1, rounds, one, many);
+	}
+	row("SESSION_SYNC=always, 16 clients, against one fdatasync for each change", middle(&ratio), at_least(3, 8),
+	    "%.0f against %.0f op/s; ratio %.2f to %.2f in %d rounds", middle(&ours), middle(&alone), least(&ratio), most(&ratio), rounds);
 	store_close(store);
+	close(fd);
 	test_folder_remove(folder);
 }
+
+/* ---- ten-million -------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Creates sessions from the one numbered from on until the journal was filled three times over and all of that is merged; microseconds
+ * each. *to is where it ended.
+ */
+static double create_merged(const char *name, uint64_t from, uint64_t *to)
+{
+	struct store *store = open_ours(name, STORE_SYNC_EVERY_SECOND, false);
+	unsigned last = segments_of(name).last;
+	int64_t begin = now_ns();
+	uint64_t n = from;
+
+	while (segments_of(name).last < last + 4) {
+		create(store, n, n + 20000, 604800);
+		n += 20000;
+	}
+	await_merges(name);
+	*to = n;
+	begin = now_ns() - begin;
+	store_close(store);
+	return (double)begin / 1e3 / (double)(n - from);
+}
+
+static void print_hot(struct crew *little, struct crew *large)
+{
+	struct series small = { .count = 0 }, big = small, ratio = small;
+	double turn = seconds / 4;
+
+	crew_work(little, HOT, seconds);
+	crew_work(large, HOT, seconds);
+	for (int i = 0; i < rounds; i++) {
+		double s = series_add(&small, 1e6 / crew_work(little, HOT, turn)), b = series_add(&big, 1e6 / crew_work(large, HOT, turn));
+
+		series_add(&ratio, b / s);
+	}
+	row("one read-modify-write on a working set of 10,000, 10,000,000 stored against 10,000 stored", middle(&ratio), at_most(1.5, "x"),
+	    "%.3f against %.3f us; ratio %.2f to %.2f in %d rounds", middle(&big), middle(&small), least(&ratio), most(&ratio), rounds);
+}
+
+static void print_memory(struct crew *crew)
+{
+	uint64_t anonymous = 0, shared = 0;
+	double rate = crew_work(crew, sessions_large, 10 * seconds);
+
+	for (unsigned i = 0; i < crew->size; i++) {
+		anonymous = crew->seats[i].anonymous > anonymous ? crew->seats[i].anonymous : anonymous;
+		shared = crew->seats[i].shared > shared ? crew->seats[i].shared : shared;
+	}
+	row("RssAnon of a worker at 10,000,000 sessions, steady random load", (double)anonymous / 1024, at_most(128, "MiB"),
+	    "the most of %u workers, %.0f op/s together; %.0f MiB of files in memory besides while one merges", crew->size, rate,
+	    (double)shared / 1024);
+}
+
+static void section_ten_million(void)
+{
+	struct crew *little, *large, *crowd;
+	double first, last;
+	uint64_t end, stored;
+	int64_t begin = now_ns();
+
+	folder_make();
+	fill("little", HOT);
+	progress("ten-million: three journals from 100,000 sessions on");
+	fill("first", MILLION / 10);
+	first = create_merged("first", MILLION / 10, &end);
+	progress("ten-million: %.2f us each, up to %" PRIu64 "; now all of them", first, end);
+	fill("ours", sessions_large);
+	stored = disk_used();
+	progress("ten-million: stored after %.0f s, with the little ones %.0f octets each", since(begin),
+	         (double)stored / (double)(sessions_large + end + HOT));
+	little = crew_begin(1, "little");
+	large = crew_begin(1, "ours");
+	print_hot(little, large);
+	crew_end(little);
+	crew_end(large);
+	progress("ten-million: random load");
+	crowd = crew_begin(4, "ours");
+	print_memory(crowd);
+	crew_end(crowd);
+	progress("ten-million: three journals from 10,000,000 sessions on");
+	last = create_merged("ours", sessions_large, &stored);
+	row("creating a session, merges included, 10,000,000 stored against 100,000", last / first, at_most(2, "x"),
+	    "%.2f us each up to %" PRIu64 ", against %.2f us each up to %" PRIu64, last, stored, first, end);
+	progress("ten-million: %.0f s", since(begin));
+	test_folder_remove(folder);
+}
+
+/* ---- the program -------------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
 	void (*run)(void);
 	bool by_default;
-} figures[] = {
-	{ "small", figure_small, true },  { "random", figure_random, true }, { "latency", figure_latency, true },
-	{ "brief", figure_brief, true },  { "always", figure_always, true }, { "create", figure_create, true },
-	{ "large", figure_large, false },
+} sections[] = {
+	{ "small", section_small, true },
+	{ "random", section_random, true },
+	{ "brief", section_brief, true },
+	{ "always", section_always, true },
+	{ "ten-million", section_ten_million, false },
 };
 
-#define FIGURES (sizeof(figures) / sizeof(figures[0]))
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
 static const char *value_of(int argc, char **argv, int *i)
 {
@@ -520,10 +969,24 @@ static const char *value_of(int argc, char **argv, int *i)
 	return argv[++*i];
 }
 
+static void usage(void)
+{
+	fprintf(stderr, "usage: bench/store [small|random|brief|always|ten-million]... [--seconds 0.1-60] [--rounds 1-99] [--sessions N] "
+	                "[--folder DIR]\n");
+	exit(2);
+}
+
+static void limits(void)
+{
+	if (!(seconds >= 0.1 && seconds <= 60) || rounds < 1 || rounds > ROUNDS_MAX || sessions_large < HOT)
+		usage();
+}
+
 int main(int argc, char **argv)
 {
-	bool chosen[FIGURES] = { false }, any = false;
+	bool chosen[SECTIONS] = { false }, any = false;
 
+	parent = getenv("TMPDIR") ? getenv("TMPDIR") : "/var/tmp";
 	for (int i = 1; i < argc; i++) {
 		bool known = true;
 
@@ -537,21 +1000,17 @@ int main(int argc, char **argv)
 			parent = value_of(argc, argv, &i);
 		else
 			known = false;
-		for (size_t f = 0; f < FIGURES && !known; f++)
-			if (strcmp(argv[i], figures[f].name) == 0)
-				known = any = chosen[f] = true;
-		if (!known) {
-			fprintf(stderr,
-			        "usage: bench/store [small|random|latency|brief|always|create|large]... [--sessions N] [--seconds S] "
-			        "[--rounds 1-16] [--folder DIR]\n");
-			return 2;
-		}
+		for (size_t s = 0; s < SECTIONS && !known; s++)
+			if (strcmp(argv[i], sections[s].name) == 0)
+				known = any = chosen[s] = true;
+		if (!known)
+			usage();
 	}
-	rounds = rounds < 1 ? 1 : rounds > 16 ? 16 : rounds;
-	printf("| figure | ours | beside it | ratio | floor |\n|---|--:|--:|--:|---|\n");
+	limits();
+	printf("| figure | measured | | floor | |\n|---|--:|---|---|---|\n");
 	fflush(stdout);
-	for (size_t f = 0; f < FIGURES; f++)
-		if (any ? chosen[f] : figures[f].by_default)
-			figures[f].run();
+	for (size_t s = 0; s < SECTIONS; s++)
+		if (any ? chosen[s] : sections[s].by_default)
+			sections[s].run();
 	return 0;
 }

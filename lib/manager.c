@@ -2,6 +2,7 @@
 
 #include "lib/manager.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,47 +49,9 @@ static void remember_settings(struct sess_manager *m)
 	m->head_size = cookie_line_size(&m->form) + FIXED_LINES;
 }
 
-static enum store_sync sync_of(const struct sess_manager *m)
-{
-	switch (number(m, CONFIG_SESSION_SYNC)) {
-	case CONFIG_SYNC_ALWAYS:
-		return STORE_SYNC_ALWAYS;
-	case CONFIG_SYNC_NO:
-		return STORE_SYNC_NO;
-	default:
-		return STORE_SYNC_EVERY_SECOND;
-	}
-}
-
-/* A location may hold a password, so the message names the setting and leaves the value to the store's own sentence. */
-static int open_store(struct sess_manager *m, bool brief, struct sess_why *why)
-{
-	char sentence[sizeof(why->text)] = "";
-	const struct store_options options = {
-		.location = config_text(m->config, CONFIG_SESSION_STORE),
-		.wait_ms = (unsigned)number(m, CONFIG_SESSION_STORE_WAIT_MS),
-		.sync = sync_of(m),
-		.brief = brief,
-		.why = sentence,
-		.why_size = sizeof(sentence),
-	};
-	int status = SESS_OK;
-
-	if (!config_is_set(m->config, CONFIG_SESSION_STORE))
-		status = state_folder(config_text(m->config, CONFIG_STATE_DIRECTORY), why);
-	if (status != SESS_OK)
-		return status;
-	status = store_open(&m->store, &options);
-	if (status == STORE_OK)
-		return SESS_OK;
-	m->store = NULL;
-	config_refuse(m->config, CONFIG_SESSION_STORE, why, "%s", *sentence ? sentence : store_status_name(status));
-	return status == STORE_NO_MEMORY ? SESS_MEMORY : SESS_SETTINGS;
-}
-
 static int open_all(struct sess_manager *m, const char *conf, bool brief, struct sess_why *why)
 {
-	int status = config_load(&m->config, conf, why);
+	int status = config_load(&m->config, conf, why), stored;
 
 	if (status == SESS_OK)
 		status = cookie_form_init(&m->form, m->config, why);
@@ -104,7 +67,10 @@ static int open_all(struct sess_manager *m, const char *conf, bool brief, struct
 		return SESS_SETTINGS;
 	}
 	status = keys_open(&m->keys, m->config, why);
-	return status == SESS_OK ? open_store(m, brief, why) : status;
+	if (status != SESS_OK)
+		return status;
+	stored = state_open_store(m->config, brief ? STATE_BRIEF : STATE_SERVE, &m->store, why);
+	return stored == STORE_OK ? SESS_OK : stored == STORE_NO_MEMORY ? SESS_MEMORY : SESS_SETTINGS;
 }
 
 static int manager_open(struct sess_manager **ret, const char *conf, bool brief, struct sess_why *why)
@@ -169,5 +135,15 @@ const char *sess_manager_notes(const struct sess_manager *m)
 
 bool sess_manager_trouble(struct sess_manager *m, struct sess_why *why)
 {
-	return m->keys && keys_trouble(m->keys, why);
+	struct store_trouble trouble;
+
+	if (m->keys && keys_trouble(m->keys, why))
+		return true;
+	if (!m->store || store_trouble(m->store, &trouble) != STORE_OK || (trouble.damaged == 0 && trouble.set_aside == 0))
+		return false;
+	why_write(why,
+	          "the store has met %" PRIu64 " damaged places, and %" PRIu64
+	          " of its files are set aside: 'sesamectl verify-store' tells which, 'sesamectl repair' puts back what can be read",
+	          trouble.damaged, trouble.set_aside);
+	return true;
 }

@@ -113,10 +113,32 @@ static void serve_return_memory(void)
 	mallopt(M_TRIM_THRESHOLD, SERVE_LARGE);
 }
 
+/* What was last said of the manager's trouble, and when to look again (milliseconds). */
+struct serve_complaint {
+	struct sess_why why;
+	int64_t look_at;
+};
+
+/* Trouble that is new is told once, and what becomes of it not more often than once a minute. */
+static void serve_complain(struct sess_manager *manager, struct serve_complaint *said, int64_t now)
+{
+	struct sess_why why = { "" };
+
+	if (now < said->look_at)
+		return;
+	said->look_at = now + SERVE_TROUBLE_LOOK;
+	if (!sess_manager_trouble(manager, &why) || strcmp(why.text, said->why.text) == 0)
+		return;
+	serve_log("%s", why.text);
+	said->why = why;
+	said->look_at = now + SERVE_TROUBLE_PAUSE;
+}
+
 /* Watches over the threads until a signal asks for the end. */
 static void serve_watch(struct serve *serve, const sigset_t *signals)
 {
 	struct watchdog *w = &serve->watchdog;
+	struct serve_complaint said = { .look_at = INT64_MIN };
 	bool stop = false;
 
 	while (!stop) {
@@ -124,6 +146,7 @@ static void serve_watch(struct serve *serve, const sigset_t *signals)
 		bool busy = watchdog_look(w, now, INT64_MAX);
 
 		serve_rota_tick(serve, now);
+		serve_complain(serve->manager, &said, now);
 		stop = serve_wait(signals, !busy && watchdog_may_sleep(w) ? -1 : WATCHDOG_TICK);
 		atomic_store(&w->asleep, false);
 	}

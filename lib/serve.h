@@ -18,15 +18,17 @@
 #include "serve_fcgi.h"
 #include "watchdog.h"
 
-#define SERVE_LISTENER 0         /* the descriptor that a FastCGI program is started with (FastCGI specification, 2.2) */
-#define SERVE_KEEP 5000          /* milliseconds that an idle kept connection is waited for */
-#define SERVE_SLICE 100          /* milliseconds */
-#define SERVE_PAUSE 100          /* milliseconds to wait when descriptors or memory have run out */
-#define SERVE_DRAIN 1000         /* milliseconds after a stop in which connections of the queue are still taken */
-#define SERVE_STOP 8000          /* milliseconds after a stop in which requests may end */
-#define SERVE_STOP_TICK 10       /* milliseconds */
-#define SERVE_LARGE (256 * 1024) /* octets that are given back at once */
-#define SERVE_EXIT_USAGE 64      /* sysexits.h */
+#define SERVE_LISTENER 0          /* the descriptor that a FastCGI program is started with (FastCGI specification, 2.2) */
+#define SERVE_KEEP 5000           /* milliseconds that an idle kept connection is waited for */
+#define SERVE_SLICE 100           /* milliseconds */
+#define SERVE_PAUSE 100           /* milliseconds to wait when descriptors or memory have run out */
+#define SERVE_DRAIN 1000          /* milliseconds after a stop in which connections of the queue are still taken */
+#define SERVE_STOP 8000           /* milliseconds after a stop in which requests may end */
+#define SERVE_STOP_TICK 10        /* milliseconds */
+#define SERVE_TROUBLE_LOOK 1000   /* milliseconds between two looks for trouble that an operator should know of */
+#define SERVE_TROUBLE_PAUSE 60000 /* and after it was told */
+#define SERVE_LARGE (256 * 1024)  /* octets that are given back at once */
+#define SERVE_EXIT_USAGE 64       /* sysexits.h */
 #define SERVE_EXIT_FAULT 70
 #define SERVE_EXIT_SYSTEM 71
 #define SERVE_EXIT_SETTINGS 78

@@ -108,8 +108,8 @@ int64_t sess_manager_number(const struct sess_manager *m, const char *name);
 const char *sess_manager_notes(const struct sess_manager *m);
 
 /*
- * What went wrong after the opening and is passed over, since something older still serves: a key file replaced by an unusable one. True
- * with a sentence in why, false when all is well.
+ * What an operator should know of although requests are served: a key file replaced by an unusable one, something damaged in the store.
+ * True with a sentence in why, false when all is well. Cheap enough for once a second.
  */
 bool sess_manager_trouble(struct sess_manager *m, struct sess_why *why);
 

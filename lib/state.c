@@ -1,4 +1,4 @@
-/* state.c - makes and checks the state folder. */
+/* state.c - makes and checks the state folder, and opens the store. */
 
 #include "lib/state.h"
 
@@ -9,7 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/config.h"
 #include "lib/why.h"
+#include "store/store.h"
+
+#define OPERATOR_WAIT_MS 5000u /* who works on a store by hand has more time than a request */
 
 static int refuse(struct sess_why *why, const char *path, const char *what)
 {
@@ -75,4 +79,41 @@ int state_folder_of(const char *path, struct sess_why *why)
 		return refuse(why, path, "is not an absolute path");
 	*(slash == folder ? slash + 1 : slash) = '\0';
 	return state_folder(folder, why);
+}
+
+static enum store_sync sync_of(const struct config *config)
+{
+	switch (config_number(config, CONFIG_SESSION_SYNC)) {
+	case CONFIG_SYNC_ALWAYS:
+		return STORE_SYNC_ALWAYS;
+	case CONFIG_SYNC_NO:
+		return STORE_SYNC_NO;
+	default:
+		return STORE_SYNC_EVERY_SECOND;
+	}
+}
+
+/* A location may hold a password, so the message names the setting and leaves the value to the store's own sentence. */
+int state_open_store(const struct config *config, enum state_use use, struct store **ret, struct sess_why *why)
+{
+	unsigned wait_ms = (unsigned)config_number(config, CONFIG_SESSION_STORE_WAIT_MS);
+	char sentence[sizeof(why->text)] = "";
+	const struct store_options options = {
+		.location = config_text(config, CONFIG_SESSION_STORE),
+		.wait_ms = use == STATE_OPERATE && wait_ms < OPERATOR_WAIT_MS ? OPERATOR_WAIT_MS : wait_ms,
+		.sync = sync_of(config),
+		.brief = use == STATE_BRIEF,
+		.existing = use == STATE_OPERATE,
+		.why = sentence,
+		.why_size = sizeof(sentence),
+	};
+	int status;
+
+	if (use != STATE_OPERATE && !config_is_set(config, CONFIG_SESSION_STORE) &&
+	    state_folder(config_text(config, CONFIG_STATE_DIRECTORY), why) != SESS_OK)
+		return STORE_UNAVAILABLE;
+	status = store_open(ret, &options);
+	if (status != STORE_OK)
+		config_refuse(config, CONFIG_SESSION_STORE, why, "%s", *sentence ? sentence : store_status_name(status));
+	return status;
 }

@@ -3,4 +3,5 @@
 dist_man_MANS += \
 	man/sesame.3 \
 	man/sesame.conf.5 \
+	man/sesamectl.8 \
 	man/session_test.8

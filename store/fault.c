@@ -126,6 +126,33 @@ static int fault_sweep(struct store *store, int64_t now, struct store_swept *ret
 	return fails(f) ? STORE_UNAVAILABLE : store_sweep(f->inner, now, ret);
 }
 
+static int fault_examine(struct store *store, uint64_t *cursor, const struct store_examination *examination, struct store_findings *ret)
+{
+	struct fault *f = fault_of(store);
+
+	return fails(f) ? STORE_UNAVAILABLE : store_examine(f->inner, cursor, examination, ret);
+}
+
+static int fault_salvage(struct store *store, int64_t now, struct store_salvaged *ret)
+{
+	struct fault *f = fault_of(store);
+
+	return fails(f) ? STORE_UNAVAILABLE : store_salvage(f->inner, now, ret);
+}
+
+static int fault_measure(struct store *store, struct store_measures *ret)
+{
+	struct fault *f = fault_of(store);
+
+	return fails(f) ? STORE_UNAVAILABLE : store_measure(f->inner, ret);
+}
+
+/* Works on no record, and is asked at any time. */
+static int fault_trouble(struct store *store, struct store_trouble *ret)
+{
+	return store_trouble(fault_of(store)->inner, ret);
+}
+
 const struct store_backend store_fault = {
 	.scheme = "fault",
 	.open = fault_open,
@@ -136,4 +163,8 @@ const struct store_backend store_fault = {
 	.rename = fault_rename,
 	.walk = fault_walk,
 	.sweep = fault_sweep,
+	.examine = fault_examine,
+	.salvage = fault_salvage,
+	.measure = fault_measure,
+	.trouble = fault_trouble,
 };

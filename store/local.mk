@@ -31,9 +31,12 @@ gdbm_sources = \
 	store/gdbm/files.h \
 	store/gdbm/frame.h \
 	store/gdbm/gdbm.c \
+	store/gdbm/gdbm.h \
 	store/gdbm/hook.h \
 	store/gdbm/identity.c \
 	store/gdbm/identity.h \
+	store/gdbm/image.c \
+	store/gdbm/image.h \
 	store/gdbm/index.c \
 	store/gdbm/journal.c \
 	store/gdbm/journal.h \
@@ -43,8 +46,10 @@ gdbm_sources = \
 	store/gdbm/membership.h \
 	store/gdbm/merge.c \
 	store/gdbm/merge.h \
+	store/gdbm/repair.c \
 	store/gdbm/segment.c \
-	store/gdbm/segment.h
+	store/gdbm/segment.h \
+	store/gdbm/walk.c
 store_libstore_la_SOURCES += $(gdbm_sources)
 store_libstore_la_LIBADD += $(GDBM_LIBS)
 endif

@@ -37,6 +37,8 @@ static int memory_open(struct store **ret, const char *where, const struct store
 
 	if (*where)
 		return store_refuse(options, STORE_UNSUPPORTED, "'memory:%s': nothing may follow 'memory:'", where);
+	if (options->existing)
+		return store_refuse(options, STORE_ABSENT, "a store in memory belongs to one process, and is not to be seen from outside");
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return store_refuse(options, STORE_NO_MEMORY, "out of memory");
@@ -322,7 +324,58 @@ static int memory_sweep(struct store *store, int64_t now, struct store_swept *re
 	for (unsigned i = 0; i < SWEEP_STEP; i++, m->sweep_at = (m->sweep_at + 1) % BUCKETS)
 		sweep_bucket(&m->buckets[m->sweep_at], now, ret);
 	ret->more = m->sweep_at != 0;
+	ret->steps = BUCKETS / SWEEP_STEP;
+	ret->step = ret->more ? m->sweep_at / SWEEP_STEP : ret->steps;
 	pthread_mutex_unlock(&m->lock);
+	return STORE_OK;
+}
+
+/* Nothing can be damaged here but by a fault of the program itself. */
+static int memory_examine(struct store *store, uint64_t *cursor, const struct store_examination *examination, struct store_findings *ret)
+{
+	struct memory *m = memory_of(store);
+
+	pthread_mutex_lock(&m->lock);
+	for (struct entry *entry = m->buckets[*cursor % BUCKETS]; entry; entry = entry->next) {
+		int status = record_status(entry->octets, examination->now);
+
+		ret->live += status == STORE_OK;
+		ret->gone += status == STORE_GONE;
+		ret->expired += status == STORE_ABSENT;
+	}
+	pthread_mutex_unlock(&m->lock);
+	ret->steps = BUCKETS;
+	ret->step = (unsigned)(*cursor % BUCKETS) + 1;
+	*cursor = ret->step % BUCKETS;
+	return STORE_OK;
+}
+
+static int memory_salvage(struct store *store, int64_t now, struct store_salvaged *ret)
+{
+	(void)store;
+	(void)now;
+	(void)ret;
+	return STORE_OK;
+}
+
+static int memory_measure(struct store *store, struct store_measures *ret)
+{
+	struct memory *m = memory_of(store);
+
+	pthread_mutex_lock(&m->lock);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (const struct entry *entry = m->buckets[i]; entry; entry = entry->next) {
+			ret->records++;
+			ret->octets += sizeof(*entry) + entry->size;
+		}
+	pthread_mutex_unlock(&m->lock);
+	return STORE_OK;
+}
+
+static int memory_trouble(struct store *store, struct store_trouble *ret)
+{
+	(void)store;
+	(void)ret;
 	return STORE_OK;
 }
 
@@ -336,4 +389,8 @@ const struct store_backend store_memory = {
 	.rename = memory_rename,
 	.walk = memory_walk,
 	.sweep = memory_sweep,
+	.examine = memory_examine,
+	.salvage = memory_salvage,
+	.measure = memory_measure,
+	.trouble = memory_trouble,
 };

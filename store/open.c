@@ -126,3 +126,26 @@ int store_sweep(struct store *store, int64_t now, struct store_swept *ret)
 	memset(ret, 0, sizeof(*ret));
 	return store->backend->sweep(store, now, ret);
 }
+
+int store_examine(struct store *store, uint64_t *cursor, const struct store_examination *examination, struct store_findings *ret)
+{
+	return store->backend->examine(store, cursor, examination, ret);
+}
+
+int store_salvage(struct store *store, int64_t now, struct store_salvaged *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	return store->backend->salvage(store, now, ret);
+}
+
+int store_measure(struct store *store, struct store_measures *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	return store->backend->measure(store, ret);
+}
+
+int store_trouble(struct store *store, struct store_trouble *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	return store->backend->trouble(store, ret);
+}

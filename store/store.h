@@ -9,7 +9,8 @@
  *  - A record past its deadline is not there. now is the caller's clock, Unix seconds.
  *  - A key that was removed stays removed: until its tombstone's final deadline nothing can be stored under it.
  *  - Every call ends within the store's deadline (wait_ms), with STORE_BUSY if it must.
- *  - Bad news is handed up: whatever is not STORE_OK has changed nothing.
+ *  - Bad news is handed up: whatever is not STORE_OK has changed nothing. One exception: with STORE_SYNC_ALWAYS a change whose sync fails
+ *    or takes too long is answered STORE_UNAVAILABLE or STORE_BUSY and may be there all the same, once.
  *
  * Any thread may use a store at any time, and a process that forked may go on using it in parent and child, as long as no call was
  * under way in another thread at the fork.
@@ -42,6 +43,7 @@ struct store_options {
 	unsigned wait_ms;     /* longest time one operation may take; 0: 250 */
 	enum store_sync sync; /* what a power cut may cost */
 	bool brief;           /* a process of one request (plain CGI): no thread of its own, no long work at the close */
+	bool existing;        /* a store that is there already: STORE_ABSENT rather than make one */
 	size_t journal_size;  /* gdbm: octets of one journal segment; 0: chosen by the store. Tests make it tiny */
 	char *why;            /* receives a sentence when opening fails; may be NULL */
 	size_t why_size;
@@ -84,8 +86,53 @@ struct store_walk {
 };
 
 struct store_swept {
-	uint64_t removed; /* records that this step removed */
-	bool more;        /* another step would find more */
+	uint64_t removed;     /* records that this step removed */
+	bool more;            /* another step would find more */
+	unsigned step, steps; /* this one's number, from 1, and how many there are */
+};
+
+struct store_examination {
+	/* Called with a sentence for each file that is not as it should be. It is valid only during the call. */
+	void (*report)(void *context, const char *sentence);
+	void *context;
+	int64_t now;
+};
+
+/* What is there. Each record is counted once, as its newest version is. */
+struct store_findings {
+	uint64_t live;
+	uint64_t gone;          /* tombstones within their deadlines */
+	uint64_t expired;       /* past their deadlines, not swept yet */
+	uint64_t damaged;       /* places that do not check; what stood there is not served */
+	uint64_t files;         /* that hold records */
+	uint64_t damaged_files; /* of these, those with damaged places */
+	uint64_t set_aside;     /* files that store_salvage will work on */
+	unsigned step, steps;   /* as in struct store_swept */
+};
+
+/* What became of the records of one file that was set aside. */
+struct store_salvaged {
+	char file[64];     /* its name; "" when there was none */
+	uint64_t put_back; /* in the store again */
+	uint64_t known;    /* the store has them, or newer ones */
+	uint64_t expired;
+	uint64_t lost; /* named in the file and not whole, at the least; or what the store has may have been newer */
+	bool more;     /* another call would find another file */
+};
+
+/* How much is there. */
+struct store_measures {
+	uint64_t records;        /* at most: expired ones and tombstones too, and those of the journal a second time */
+	uint64_t files, octets;  /* of the whole store, as they are on the disk; 0 files where it is in memory */
+	uint64_t journals;       /* journal segments: files whose records are not merged yet */
+	uint64_t journal_octets; /* of these */
+	uint64_t unmerged;       /* records in them */
+};
+
+/* What an operator should know of. */
+struct store_trouble {
+	uint64_t damaged;   /* places met that did not check, since the store was first opened by those who have it open now */
+	uint64_t set_aside; /* files that wait for store_salvage */
 };
 
 struct store;
@@ -129,6 +176,27 @@ int store_walk(struct store *store, uint64_t *cursor, const struct store_walk *w
 /* Removes expired records, one bounded step. Running programs do this by themselves; an operator may hurry it. */
 int store_sweep(struct store *store, int64_t now, struct store_swept *ret) __attribute__((nonnull, warn_unused_result));
 
+/*
+ * Looks at everything that is stored, one bounded step a call, and changes nothing: *cursor is 0 at first, and 0 again after the last step.
+ * What is found is added to *ret, which the caller zeroes before the first. STORE_OK, BUSY, UNAVAILABLE, NO_MEMORY.
+ */
+int store_examine(struct store *store, uint64_t *cursor, const struct store_examination *examination, struct store_findings *ret)
+    __attribute__((nonnull, warn_unused_result));
+
+/*
+ * Salvages one of the files that were set aside since something in them was damaged: each record there that checks, has not expired, and is
+ * newer than what the store has under its key is stored again, lastingly. Then the file is removed, or, if something in it was lost,
+ * renamed to NAME.salvaged, which means nothing to the store. Doing it twice, or ending in the middle, does no harm. STORE_OK, BUSY,
+ * UNAVAILABLE, NO_MEMORY.
+ */
+int store_salvage(struct store *store, int64_t now, struct store_salvaged *ret) __attribute__((nonnull, warn_unused_result));
+
+/* How much is there, without looking at each record. STORE_OK, UNAVAILABLE, NO_MEMORY. */
+int store_measure(struct store *store, struct store_measures *ret) __attribute__((nonnull, warn_unused_result));
+
+/* What an operator should know of; cheap enough for once a second. STORE_OK or UNAVAILABLE. */
+int store_trouble(struct store *store, struct store_trouble *ret) __attribute__((nonnull, warn_unused_result));
+
 /* A word for a status, never NULL. */
 const char *store_status_name(int status);
 
@@ -146,6 +214,10 @@ struct store_backend {
 	              const struct store_tombstone *tombstone, struct record *ret);
 	int (*walk)(struct store *store, uint64_t *cursor, const struct store_walk *walk);
 	int (*sweep)(struct store *store, int64_t now, struct store_swept *ret);
+	int (*examine)(struct store *store, uint64_t *cursor, const struct store_examination *examination, struct store_findings *ret);
+	int (*salvage)(struct store *store, int64_t now, struct store_salvaged *ret);
+	int (*measure)(struct store *store, struct store_measures *ret);
+	int (*trouble)(struct store *store, struct store_trouble *ret);
 };
 
 /* The first member of every back end's own struct. */

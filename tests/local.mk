@@ -21,6 +21,7 @@ web_tests = \
 	tests/web/cgi.sh \
 	tests/web/cookie.sh \
 	tests/web/crowd.sh \
+	tests/web/damaged.sh \
 	tests/web/https.sh \
 	tests/web/itsdangerous.sh \
 	tests/web/kill.sh \

@@ -16,12 +16,11 @@
 
 #include "store/gdbm/control.h"
 #include "store/gdbm/files.h"
+#include "store/gdbm/image.h"
 #include "store/store.h"
 
 #define READ_CACHE 4     /* buckets of 4 KiB that a reading handle keeps: memory, times 64 shards */
 #define MERGE_CACHE 1024 /* and a merging one, of which there is one at a time */
-#define BLOCK 4096
-#define SLACK (16u << 20) /* how far beyond its end a sound file's next block may be */
 
 struct shard {
 	pthread_mutex_t lock;
@@ -96,6 +95,10 @@ static bool is_nowhere(void)
 	return errno == 0 || errno == EINVAL || errno == EOVERFLOW || errno == EFBIG;
 }
 
+/*
+ * errno was 0 before the call. GDBM does not always say that the system has failed: where its cache has no memory it says nothing, and a
+ * bucket that cannot be looked at is a bad one to it. errno tells.
+ */
 static int status_of(gdbm_error error)
 {
 	switch (error) {
@@ -103,19 +106,15 @@ static int status_of(gdbm_error error)
 		return STORE_ABSENT;
 	case GDBM_MALLOC_ERROR:
 		return STORE_NO_MEMORY;
-	case GDBM_FILE_OPEN_ERROR:
-	case GDBM_FILE_WRITE_ERROR:
-		return errno == EPERM ? STORE_DAMAGED : STORE_UNAVAILABLE; /* beyond the seal of a file in memory */
 	case GDBM_FILE_SYNC_ERROR:
 	case GDBM_FILE_CLOSE_ERROR:
 	case GDBM_FILE_TRUNCATE_ERROR:
 		return STORE_UNAVAILABLE;
-	case GDBM_FILE_READ_ERROR:
-	case GDBM_FILE_SEEK_ERROR:
-	case GDBM_FILE_STAT_ERROR:
-		return is_nowhere() ? STORE_DAMAGED : STORE_UNAVAILABLE;
+	case GDBM_FILE_OPEN_ERROR:
+	case GDBM_FILE_WRITE_ERROR:
+		return errno == EPERM ? STORE_DAMAGED : STORE_UNAVAILABLE; /* beyond the seal of a file in memory */
 	default:
-		return STORE_DAMAGED;
+		return is_nowhere() || errno == EPERM ? STORE_DAMAGED : STORE_UNAVAILABLE;
 	}
 }
 
@@ -126,7 +125,7 @@ static int open_file(int fd, const char *name, int flags, int cache, GDBM_FILE *
 	GDBM_FILE file;
 
 	errno = 0;
-	file = gdbm_fd_open(fd, name, BLOCK, flags | GDBM_NOLOCK | GDBM_CLOEXEC, NULL);
+	file = gdbm_fd_open(fd, name, IMAGE_BLOCK, flags | GDBM_NOLOCK | GDBM_CLOEXEC, NULL);
 	if (!file) {
 		status = status_of(gdbm_errno);
 		close(fd);
@@ -164,7 +163,7 @@ static int shard_open(struct base *base, unsigned number, uint64_t generation)
 	struct shard *shard = &base->shards[number];
 	int status;
 
-	if (shard->generation == generation)
+	if (shard->generation == generation && generation != 0)
 		return STORE_OK;
 	shard_close(shard);
 	status = open_reader(base, number, &shard->file);
@@ -187,7 +186,7 @@ static int fetch(GDBM_FILE file, uint64_t seed, const struct store_key *key, str
 	if (!value.dptr) {
 		status = status_of(gdbm_last_errno(file));
 		gdbm_clear_error(file);
-		return status;
+		return status == STORE_DAMAGED ? STORE_BUSY : status;
 	}
 	if (record_valid((const uint8_t *)value.dptr, (size_t)value.dsize, key, seed))
 		status = record_copy(ret, (const uint8_t *)value.dptr, (size_t)value.dsize);
@@ -204,6 +203,8 @@ int base_fetch(struct base *base, unsigned number, uint64_t generation, const st
 	status = shard_open(base, number, generation);
 	if (status == STORE_OK)
 		status = shard->file ? fetch(shard->file, base->seed, key, ret) : STORE_ABSENT;
+	else if (status == STORE_DAMAGED)
+		status = STORE_BUSY;
 	/* After a read that failed GDBM takes the handle for spoiled; a new one may well be good. */
 	if (status != STORE_OK && shard->file && gdbm_needs_recovery(shard->file))
 		shard_close(shard);
@@ -225,12 +226,12 @@ static int fetch_found(GDBM_FILE file, uint64_t seed, datum at, struct store_key
 	return fetch(file, seed, key, ret);
 }
 
-/* Why a walk has ended: STORE_OK at the end of the file. */
+/* Why a walk gave no further key: STORE_OK at the end of the file. */
 static int end_of_walk(GDBM_FILE file)
 {
-	gdbm_error error = gdbm_last_errno(file);
+	int status = status_of(gdbm_last_errno(file));
 
-	return error == GDBM_ITEM_NOT_FOUND || error == GDBM_NO_ERROR ? STORE_OK : status_of(error);
+	return status == STORE_ABSENT ? STORE_OK : status;
 }
 
 /*
@@ -248,6 +249,8 @@ static int each_record(GDBM_FILE file, uint64_t seed, bool (*each)(void *context
 	record_init(&record);
 	errno = 0;
 	at = gdbm_firstkey(file);
+	if (!at.dptr)
+		status = end_of_walk(file);
 	while (at.dptr && go_on && steps-- > 0) {
 		struct store_key key;
 
@@ -260,13 +263,12 @@ static int each_record(GDBM_FILE file, uint64_t seed, bool (*each)(void *context
 			(*damaged)++;
 		errno = 0;
 		next = gdbm_nextkey(file, at);
+		status = next.dptr ? STORE_OK : end_of_walk(file);
 		free(at.dptr);
 		at = next;
 	}
 	free(at.dptr);
 	record_free(&record);
-	if (go_on && !is_trouble(status))
-		status = end_of_walk(file);
 	if (is_trouble(status))
 		return status;
 	*damaged += go_on && status != STORE_OK;
@@ -278,6 +280,7 @@ int base_each(struct base *base, unsigned shard, bool (*each)(void *context, con
 {
 	struct stat st;
 	GDBM_FILE file;
+	uint64_t end;
 	int status = open_reader(base, shard, &file);
 
 	if (status == STORE_ABSENT)
@@ -288,8 +291,40 @@ int base_each(struct base *base, unsigned shard, bool (*each)(void *context, con
 		gdbm_close(file);
 		return STORE_UNAVAILABLE;
 	}
+	*damaged += !image_sound(gdbm_fdesc(file), &end);
 	status = each_record(file, base->seed, each, context, (uint64_t)st.st_size / RECORD_HEADER_SIZE + 1, damaged);
 	gdbm_close(file);
+	return status;
+}
+
+int base_rescue(struct base *base, unsigned shard, const char *suffix,
+                bool (*each)(void *context, const struct store_key *key, const uint8_t *record), void *context, uint64_t *lost)
+{
+	char name[32];
+	int fd, status;
+
+	file_name(shard, suffix, name);
+	fd = files_open(base->folder, name, O_RDONLY);
+	if (fd < 0)
+		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
+	status = image_each(fd, base->seed, each, context, lost);
+	close(fd);
+	return status;
+}
+
+int base_count(struct base *base, unsigned shard, uint64_t *ret)
+{
+	gdbm_count_t count = 0;
+	GDBM_FILE file;
+	int status = open_reader(base, shard, &file);
+
+	*ret = 0;
+	if (status != STORE_OK)
+		return status == STORE_ABSENT ? STORE_OK : status;
+	if (gdbm_count(file, &count) != 0)
+		status = status_of(gdbm_last_errno(file));
+	gdbm_close(file);
+	*ret = count;
 	return status;
 }
 
@@ -324,32 +359,12 @@ int base_set_aside(struct base *base, unsigned shard)
 
 /* ---- merging ------------------------------------------------------------------------------------------------------- */
 
-/* GDBM's header, as far as it is ours to look at. */
-struct head {
-	int32_t magic, block_size;
-	int64_t directory;
-	int32_t directory_size, directory_bits, bucket_size, bucket_elements;
-	int64_t next_block; /* where the file will grow */
-};
-
-/*
- * GDBM extends a file up to the next block that its header names, writing zeros all the way: a damaged header fills the disk. So the header
- * is looked at before GDBM may write.
- */
-static bool head_sound(int fd, struct head *ret)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && pread(fd, ret, sizeof(*ret), 0) == (ssize_t)sizeof(*ret) && ret->block_size == BLOCK &&
-	       ret->next_block > 0 && ret->next_block <= st.st_size + SLACK;
-}
-
 /* What the new file begins with: the old one's octets. *size is 0 when there is none. */
 static int copy_old(struct base *base, unsigned shard, int to, uint64_t *size)
 {
 	char name[32];
 	struct stat st;
-	struct head head;
+	uint64_t end;
 	int from, status = STORE_OK;
 
 	file_name(shard, "", name);
@@ -359,7 +374,7 @@ static int copy_old(struct base *base, unsigned shard, int to, uint64_t *size)
 		return errno == ENOENT ? STORE_OK : STORE_UNAVAILABLE;
 	if (fstat(from, &st) != 0)
 		status = STORE_UNAVAILABLE;
-	else if (!head_sound(from, &head))
+	else if (!image_sound(from, &end))
 		status = STORE_DAMAGED;
 	else if (files_copy(from, to, (uint64_t)st.st_size) != 0)
 		status = STORE_UNAVAILABLE;
@@ -466,16 +481,14 @@ int base_merge_drop(struct base_merge *merge, const struct store_key *key)
 /* Without what was made in advance and not needed. */
 static int write_out(struct base_merge *merge, const char *name)
 {
-	struct head head;
-	struct stat st;
+	uint64_t end;
 	int status = STORE_UNAVAILABLE;
 
-	if (!head_sound(merge->fd, &head) || fstat(merge->fd, &st) != 0)
+	if (!image_sound(merge->fd, &end))
 		return STORE_DAMAGED;
 	(void)unlinkat(merge->base->folder, name, 0);
 	merge->out = files_open(merge->base->folder, name, O_RDWR | O_CREAT | O_EXCL);
-	if (merge->out >= 0 &&
-	    files_copy(merge->fd, merge->out, (uint64_t)(head.next_block < st.st_size ? head.next_block : st.st_size)) == 0)
+	if (merge->out >= 0 && files_copy(merge->fd, merge->out, end) == 0)
 		status = STORE_OK;
 	if (status == STORE_OK)
 		(void)sync_file_range(merge->out, 0, 0, SYNC_FILE_RANGE_WRITE); /* only a beginning: base_merge_end waits for the end */

@@ -25,17 +25,30 @@ struct base *base_new(int folder, uint64_t seed);
 void base_free(struct base *base);
 
 /*
- * Reads the record of key from its shard's file of at least this generation. STORE_OK, ABSENT, DAMAGED (the record, or what leads to it,
- * does not check), UNAVAILABLE with errno, NO_MEMORY.
+ * Reads the record of key from its shard's file of at least this generation. STORE_OK, ABSENT, DAMAGED (the record does not check), BUSY
+ * (what leads to it does not: the file must be written anew first, merge_sweep), UNAVAILABLE with errno, NO_MEMORY.
  */
 int base_fetch(struct base *base, unsigned shard, uint64_t generation, const struct store_key *key, struct record *ret);
 
 /* After fork: lets go of the parent's descriptors, which share their file offset with it. */
 void base_after_fork(struct base *base);
 
-/* Calls each with every valid record of a shard's file as it is now. False from each ends it. Records that do not check are counted. */
+/*
+ * Calls each with every valid record of a shard's file as it is now. False from each ends it. *damaged counts the places that do not check.
+ * STORE_OK, DAMAGED when GDBM does not open it, UNAVAILABLE with errno, NO_MEMORY.
+ */
 int base_each(struct base *base, unsigned shard, bool (*each)(void *context, const struct store_key *key, const uint8_t *record),
               void *context, uint64_t *damaged);
+
+/*
+ * As base_each for a file that GDBM cannot read to its end, or should not: NN.gdbm followed by suffix ("" or ".damaged"). *lost counts the
+ * records that are named there and do not check. STORE_OK, ABSENT when there is no such file, UNAVAILABLE with errno, NO_MEMORY.
+ */
+int base_rescue(struct base *base, unsigned shard, const char *suffix,
+                bool (*each)(void *context, const struct store_key *key, const uint8_t *record), void *context, uint64_t *lost);
+
+/* The number of records in a shard's file, whatever they are; quick. STORE_OK, DAMAGED, UNAVAILABLE with errno, NO_MEMORY. */
+int base_count(struct base *base, unsigned shard, uint64_t *ret);
 
 /* The octets of a shard's file, 0 if there is none. */
 uint64_t base_shard_size(struct base *base, unsigned shard);

@@ -1,6 +1,8 @@
 /* behind.c - writing behind: what the hot file has and the journal file has not yet. */
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "store/gdbm/files.h"
@@ -102,6 +104,8 @@ static int write_behind(struct segment *segment, uint64_t seed)
 	for (; at < end && status == STORE_OK; at += (uint64_t)pages * FRAME_PAGE) {
 		uint32_t used = extent_used(segment, at, seed, &pages), logged = atomic_load(&segment->logged[at / FRAME_PAGE]);
 
+		if (logged > pages * FRAME_PAGE) /* a damaged word */
+			logged = 0;
 		if ((used & ~EXTENT_FULL) > logged)
 			status = run_add(segment, &run, at, logged, used & ~EXTENT_FULL);
 		if ((used & EXTENT_FULL) && settled == at)
@@ -143,4 +147,33 @@ int segment_log(struct segment *segment, uint64_t seed, bool sync)
 		errno = error;
 	}
 	return status;
+}
+
+/* ---- reading back -------------------------------------------------------------------------------------------------- */
+
+static bool read_entry(const struct segment *segment, uint64_t position, uint64_t seed, uint8_t *entry, size_t size)
+{
+	return pread(segment->journal_fd, entry, size, (off_t)position) == (ssize_t)size &&
+	       record_valid(entry + STORE_KEY_SIZE, size - STORE_KEY_SIZE, (const struct store_key *)(const void *)entry, seed);
+}
+
+bool segment_mend(const struct segment *segment, uint64_t position, uint64_t seed)
+{
+	uint8_t head[STORE_KEY_SIZE + RECORD_HEADER_SIZE], *entry;
+	uint64_t end = segment->hot->end;
+	size_t size;
+	bool whole;
+
+	if (position < FRAME_DATA || position > end - sizeof(head) ||
+	    pread(segment->journal_fd, head, sizeof(head), (off_t)position) != (ssize_t)sizeof(head))
+		return false;
+	size = STORE_KEY_SIZE + record_size(head + STORE_KEY_SIZE);
+	if (size < sizeof(head) || size > STORE_KEY_SIZE + RECORD_MAX || size > end - position)
+		return false;
+	entry = malloc(size);
+	whole = entry && read_entry(segment, position, seed, entry, size);
+	if (whole)
+		memcpy(segment->map + position, entry, size);
+	free(entry);
+	return whole;
 }

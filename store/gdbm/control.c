@@ -52,7 +52,7 @@ static bool trusted(const struct control *control, const struct stat *st, const 
 {
 	return memcmp(control->magic, MAGIC, sizeof(MAGIC)) == 0 && control->version == FORMAT && control->size == sizeof(*control) &&
 	       memcmp(control->boot, place->boot, sizeof(place->boot)) == 0 && control->device == st->st_dev &&
-	       control->inode == st->st_ino;
+	       control->inode == st->st_ino && control_last(control->segments) - control_first(control->segments) < CONTROL_RANGE;
 }
 
 static int map(int fd, struct control **ret)
@@ -125,7 +125,8 @@ static int lock_init(pthread_mutex_t *lock)
 
 static int locks_init(struct control *control)
 {
-	int failed = lock_init(&control->growth) | lock_init(&control->merging) | lock_init(&control->syncing);
+	int failed =
+	    lock_init(&control->growth) | lock_init(&control->preparing) | lock_init(&control->merging) | lock_init(&control->syncing);
 
 	for (unsigned i = 0; i < CONTROL_STRIPES; i++)
 		failed |= lock_init(&control->stripes[i].lock);
@@ -242,15 +243,25 @@ void control_unlock(pthread_mutex_t *lock)
 	pthread_mutex_unlock(lock);
 }
 
-void control_deadline(unsigned wait_ms, struct timespec *ret)
+static void deadline_by(clockid_t clock, unsigned wait_ms, struct timespec *ret)
 {
-	clock_gettime(CLOCK_MONOTONIC, ret);
+	clock_gettime(clock, ret);
 	ret->tv_sec += wait_ms / 1000;
 	ret->tv_nsec += (long)(wait_ms % 1000) * 1000000;
 	if (ret->tv_nsec >= 1000000000) {
 		ret->tv_sec++;
 		ret->tv_nsec -= 1000000000;
 	}
+}
+
+void control_deadline(unsigned wait_ms, struct timespec *ret)
+{
+	deadline_by(CLOCK_MONOTONIC, wait_ms, ret);
+}
+
+void control_deadline_coarse(unsigned wait_ms, struct timespec *ret)
+{
+	deadline_by(CLOCK_MONOTONIC_COARSE, wait_ms, ret);
 }
 
 bool control_past(const struct timespec *deadline)

@@ -5,13 +5,13 @@
  * any instruction leaves nothing to repair: the next owner of its lock just goes on, after it has ended the change that the dead one had
  * begun, if any (journal_lock). What must outlive the boot is in the journal and the GDBM files alone.
  *
- *   stripes      a lock for each 1/256 of the keys; held for one read-modify-write
+ *   stripes      a lock for each 1/4096 of the keys; held for one read-modify-write
  *   segments     first and last journal segment; the last is the active one, those before it are frozen and wait to be merged
  *   generations  one for each shard, raised when a merge has put a new GDBM file in place
  *   retired      segments below this number were merged, and nobody reads them any more
  *   written, synced   tickets of group commit (SESSION_SYNC=always): given out, and known to be on the disk
  *
- * Order of locks: stripes (the lower number first), then growth. merging and syncing are taken with no other lock held.
+ * Order of locks: stripes (the lower number first), then growth, then preparing. merging and syncing are taken with no other lock held.
  */
 #ifndef STORE_GDBM_CONTROL_H
 #define STORE_GDBM_CONTROL_H
@@ -25,7 +25,9 @@
 #include "store/record.h"
 
 #define CONTROL_SHARDS 64u
-#define CONTROL_STRIPES 256u
+#define CONTROL_STRIPES 4096u   /* many: a process that loses the processor in one should not soon be in the way of all others */
+#define CONTROL_RANGE 16u       /* and those that are left after a reboot: no more than this */
+#define CONTROL_SWEEP_NOW (-1)  /* of sweep_due: the shard's GDBM file is damaged */
 #define CONTROL_SEGMENTS_MAX 8u /* live segments; beyond it writers wait for the merge */
 
 struct store_options;
@@ -51,9 +53,10 @@ struct control {
 	_Atomic int sync_error; /* errno of the last write to a journal file, if it failed: then no change is accepted until one succeeds */
 	_Alignas(64) _Atomic uint64_t generations[CONTROL_SHARDS];
 	_Atomic int64_t
-	    sweep_due[CONTROL_SHARDS];       /* Unix seconds: when an eighth of the shard's GDBM file will be expired; 0: it is empty */
-	_Atomic uint64_t damaged;            /* records and files met that did not check */
-	_Alignas(64) pthread_mutex_t growth; /* new segments, and more room in the active one */
+	    sweep_due[CONTROL_SHARDS];          /* Unix seconds: when an eighth of the shard's GDBM file will be expired; 0: it is empty */
+	_Atomic uint64_t damaged;               /* records and files met that did not check */
+	_Alignas(64) pthread_mutex_t growth;    /* new segments, and more room in the active one */
+	_Alignas(64) pthread_mutex_t preparing; /* the files of the segment after the active one */
 	_Alignas(64) pthread_mutex_t merging;
 	_Alignas(64) pthread_mutex_t syncing;
 	struct control_stripe stripes[CONTROL_STRIPES];
@@ -71,7 +74,7 @@ static inline uint32_t control_last(uint64_t segments)
 
 static inline unsigned control_stripe_of(const struct store_key *key)
 {
-	return key->octets[1];
+	return (unsigned)(key->octets[1] | key->octets[2] << 8) % CONTROL_STRIPES;
 }
 
 static inline unsigned control_shard_of(const struct store_key *key)
@@ -110,6 +113,9 @@ void control_unlock(pthread_mutex_t *lock);
 
 /* The moment wait_ms from now. */
 void control_deadline(unsigned wait_ms, struct timespec *ret);
+
+/* As control_deadline, by a clock that may be some milliseconds slow and costs next to nothing: for each operation. */
+void control_deadline_coarse(unsigned wait_ms, struct timespec *ret);
 
 /* Sleeps until *word is no longer seen, for wait_ms at most (or a little less: look again). */
 void control_sleep(_Atomic uint32_t *word, uint32_t seen, unsigned wait_ms);

@@ -2,7 +2,6 @@
 
 #include "store/gdbm/files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,6 +34,35 @@ static int make_folders(const char *path)
 	return failed ? -1 : 0;
 }
 
+/*
+ * Who may write to a folder above ours can put another folder in its place; not so where its sticky bit is set, as in /tmp. What this
+ * process may not look at is not judged.
+ */
+static int check_above(int folder, const char *path, const struct store_options *options)
+{
+	struct stat st, before;
+	int fd, status = STORE_OK, at = fstat(folder, &before) == 0 ? openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	for (; at >= 0; at = fd) {
+		if (fstat(at, &st) != 0 || (st.st_ino == before.st_ino && st.st_dev == before.st_dev))
+			break;
+		if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)) {
+			status =
+			    store_refuse(options, STORE_UNAVAILABLE,
+			                 "a folder above %s can be written by everybody (mode %04o), who could exchange what is in it: "
+			                 "chmod o-w it",
+			                 path, (unsigned)st.st_mode & 07777);
+			break;
+		}
+		before = st;
+		fd = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+	}
+	if (at >= 0)
+		close(at);
+	return status;
+}
+
 static int check_folder(int fd, const char *path, const struct store_options *options)
 {
 	struct stat st;
@@ -50,13 +78,15 @@ static int check_folder(int fd, const char *path, const struct store_options *op
 		return store_refuse(options, STORE_UNAVAILABLE,
 		                    "%s can be written by others (mode %04o, at most 0755 allowed): chmod go-w it", path,
 		                    (unsigned)st.st_mode & 07777);
-	return STORE_OK;
+	return check_above(fd, path, options);
 }
 
 int files_open_folder(const char *path, const struct store_options *options, int *ret)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), status;
 
+	if (fd < 0 && errno == ENOENT && options->existing)
+		return STORE_ABSENT;
 	if (fd < 0 && errno == ENOENT && make_folders(path) == 0)
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -147,8 +177,14 @@ static bool of_store(const char *name)
 {
 	const char *dot = strchr(name, '.');
 
-	return strcmp(name, "store") == 0 || strcmp(name, "control") == 0 || strncmp(name, "journal.", 8) == 0 ||
-	       strncmp(name, "hot.", 4) == 0 || (dot == name + 2 && strncmp(dot, ".gdbm", 5) == 0);
+	return strcmp(name, "store") == 0 || strcmp(name, "store.copy") == 0 || strcmp(name, "control") == 0 ||
+	       strncmp(name, "journal.", 8) == 0 || strncmp(name, "hot.", 4) == 0 || (dot == name + 2 && strncmp(dot, ".gdbm", 5) == 0);
+}
+
+struct dirent *files_next(DIR *entries)
+{
+	errno = 0;
+	return readdir(entries);
 }
 
 int files_check_all(int folder, const struct store_options *options)
@@ -157,16 +193,20 @@ int files_check_all(int folder, const struct store_options *options)
 	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
 	char fault[384] = "";
 	struct dirent *entry;
+	int error;
 
 	if (!entries) {
 		if (fd >= 0)
 			close(fd);
 		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s cannot be read: %s", options->location, strerror(errno));
 	}
-	while (!fault[0] && (entry = readdir(entries)))
+	while (!fault[0] && (entry = files_next(entries)))
 		if (of_store(entry->d_name))
 			files_explain(folder, entry->d_name, fault, sizeof(fault));
+	error = errno;
 	closedir(entries);
+	if (!fault[0] && error != 0)
+		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s cannot be read: %s", options->location, strerror(error));
 	return fault[0] ? store_refuse(options, STORE_UNAVAILABLE, "%s/%s", options->location, fault) : STORE_OK;
 }
 
@@ -221,6 +261,35 @@ int files_write(int fd, const void *octets, size_t size, uint64_t offset)
 		offset += (uint64_t)n;
 	}
 	return 0;
+}
+
+/* A file that is cut off meanwhile is read as far as it goes. */
+int files_read_whole(int fd, uint8_t **ret, size_t *size)
+{
+	struct stat st;
+	size_t at = 0;
+
+	if (fstat(fd, &st) != 0)
+		return STORE_UNAVAILABLE;
+	*ret = malloc((size_t)st.st_size + 1);
+	if (!*ret)
+		return STORE_NO_MEMORY;
+	while (at < (size_t)st.st_size) {
+		ssize_t n = pread(fd, *ret + at, (size_t)st.st_size - at, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			free(*ret);
+			*ret = NULL;
+			return STORE_UNAVAILABLE;
+		}
+		if (n == 0)
+			break;
+		at += (size_t)n;
+	}
+	*size = at;
+	return STORE_OK;
 }
 
 /* Between two file systems, or to and from memory, the kernel has another call for it. */

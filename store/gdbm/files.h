@@ -7,6 +7,7 @@
 #ifndef STORE_GDBM_FILES_H
 #define STORE_GDBM_FILES_H
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +16,10 @@
 
 struct store_options;
 
-/* Opens the folder at path, creating it (mode 0700) and its parents if it is not there. STORE_OK, or why not, with a sentence. */
+/*
+ * Opens the folder at path, creating it (mode 0700) and its parents if it is not there. STORE_OK, or why not, with a sentence; STORE_ABSENT
+ * without one where only an existing store is wanted.
+ */
 int files_open_folder(const char *path, const struct store_options *options, int *ret);
 
 /*
@@ -26,6 +30,9 @@ int files_open(int folder, const char *name, int flags);
 
 /* Why files_open refused name with EPERM, as a sentence for a person; "" if nothing is wrong with it. */
 void files_explain(int folder, const char *name, char *text, size_t size);
+
+/* The next entry of a folder. NULL at the end, with errno 0, or when it cannot be read on, with errno. */
+struct dirent *files_next(DIR *entries);
 
 /*
  * Looks at every file in folder that a store may have there. STORE_OK, or STORE_UNAVAILABLE with a sentence about the first that is not as
@@ -46,6 +53,9 @@ void files_unshield(const struct files_shield *shield);
 
 /* Writes all of it at offset, or -1 with errno. */
 int files_write(int fd, const void *octets, size_t size, uint64_t offset);
+
+/* Reads all of a file into memory that the caller frees. STORE_OK, UNAVAILABLE with errno, or NO_MEMORY. */
+int files_read_whole(int fd, uint8_t **ret, size_t *size);
 
 /* Copies size octets from one file's beginning to another's. 0, or -1 with errno. */
 int files_copy(int from, int to, uint64_t size);

@@ -66,6 +66,9 @@ bool entry_valid(const struct segment *segment, uint64_t position, uint64_t seed
 /* The frame at position, if it checks; its entries' places go to positions. */
 bool frame_valid(const struct segment *segment, uint64_t at, uint64_t seed, uint64_t positions[2], struct frame *ret);
 
+/* Brings the entry at position back from the journal file, if it is whole there. */
+bool segment_mend(const struct segment *segment, uint64_t position, uint64_t seed);
+
 /* True if the index has a slot that key may use. */
 bool index_has_room(const struct segment *segment, const struct store_key *key);
 

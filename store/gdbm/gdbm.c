@@ -12,33 +12,8 @@
 #include <time.h>
 
 #include "store/gdbm/base.h"
-#include "store/gdbm/control.h"
+#include "store/gdbm/gdbm.h"
 #include "store/gdbm/hook.h"
-#include "store/gdbm/journal.h"
-#include "store/gdbm/keeper.h"
-#include "store/gdbm/membership.h"
-#include "store/gdbm/merge.h"
-#include "store/store.h"
-
-#define SWEEP_WAIT_MS 60000 /* an operator's walk or sweep waits for a merge in the background */
-
-struct gdbm {
-	struct store store;
-	char *path;
-	struct store_options options; /* location is path's own, why is not kept */
-	struct membership membership;
-	struct control *control; /* of membership */
-	struct journal journal;
-	struct base *base;
-	struct keeper keeper;
-	unsigned born;     /* forks when this process joined */
-	unsigned sweep_at; /* the next shard of store_sweep */
-};
-
-static struct gdbm *gdbm_of(struct store *store)
-{
-	return (struct gdbm *)store;
-}
 
 #ifdef STORE_HOOKS
 void (*store_hook)(const char *point, const void *address, size_t size);
@@ -64,7 +39,7 @@ static void count_forks(void)
 
 /* ---- opening and closing ------------------------------------------------------------------------------------------- */
 
-static struct merge merge_of(struct gdbm *g)
+struct merge gdbm_merge_of(struct gdbm *g)
 {
 	return (struct merge){ .journal = &g->journal, .base = g->base, .wait_ms = g->options.wait_ms };
 }
@@ -83,7 +58,7 @@ static int join(struct gdbm *g, const struct store_options *options)
 	}
 	g->control = g->membership.control;
 	journal_init(&g->journal, g->membership.folder, g->control, g->membership.seed, options->journal_size, options->wait_ms);
-	merge = merge_of(g);
+	merge = gdbm_merge_of(g);
 	keeper_init(&g->keeper, &merge, options->sync != STORE_SYNC_NO);
 	g->born = atomic_load(&forks);
 	return STORE_OK;
@@ -131,7 +106,7 @@ static int gdbm_open_store(struct store **ret, const char *where, const struct s
 static void end_brief(struct gdbm *g)
 {
 	uint64_t segments = atomic_load(&g->control->segments);
-	struct merge merge = merge_of(g);
+	struct merge merge = gdbm_merge_of(g);
 
 	(void)(g->options.sync == STORE_SYNC_NO ? journal_log(&g->journal) : journal_sync_all(&g->journal));
 	if (control_first(segments) < control_last(segments))
@@ -141,7 +116,7 @@ static void end_brief(struct gdbm *g)
 /* The last one puts everything into the GDBM files. Whatever fails is still in the journal, for the next to open. */
 static void end_last(struct gdbm *g)
 {
-	struct merge merge = merge_of(g);
+	struct merge merge = gdbm_merge_of(g);
 	int status = journal_freeze(&g->journal);
 
 	if (status == STORE_BUSY) {
@@ -191,7 +166,7 @@ static int rejoin(struct gdbm *g)
 	return status;
 }
 
-static int enter(struct gdbm *g)
+int gdbm_enter(struct gdbm *g)
 {
 	return g->born == atomic_load_explicit(&forks, memory_order_relaxed) ? STORE_OK : rejoin(g);
 }
@@ -202,7 +177,7 @@ static int enter(struct gdbm *g)
  */
 static int enter_to_change(struct gdbm *g)
 {
-	int status = enter(g), error;
+	int status = gdbm_enter(g), error;
 
 	if (status != STORE_OK || g->options.sync == STORE_SYNC_NO)
 		return status;
@@ -273,8 +248,12 @@ static int find(struct gdbm *g, const struct store_key *key, struct found *ret)
 	if (status == STORE_ABSENT)
 		ret->octets = NULL;
 	status = base_fetch(g->base, shard, atomic_load(&g->control->generations[shard]), key, &ret->fetched);
+	if (status == STORE_DAMAGED || status == STORE_BUSY)
+		atomic_store(&g->control->sweep_due[shard], CONTROL_SWEEP_NOW);
 	if (status == STORE_OK && (!ret->octets || record_changes(ret->fetched.octets) > record_changes(ret->octets)))
 		ret->octets = ret->fetched.octets;
+	if (status == STORE_BUSY)
+		return status;
 	return status == STORE_ABSENT || ret->octets ? STORE_OK : status;
 }
 
@@ -313,12 +292,31 @@ static int settle(struct gdbm *g, int status)
 	return settle_answer(g, status);
 }
 
-/* The journal has no room until something is merged: help, or wait for who is at it. False when the time is up. */
+bool gdbm_mend(struct gdbm *g)
+{
+	struct merge merge = gdbm_merge_of(g);
+	struct store_swept swept;
+	bool mended = false;
+
+	for (unsigned shard = 0; shard < CONTROL_SHARDS; shard++)
+		if (atomic_load(&g->control->sweep_due[shard]) == CONTROL_SWEEP_NOW)
+			mended |= merge_sweep(&merge, shard, UINT32_MAX, time(NULL), g->options.wait_ms, &swept) == STORE_OK;
+	return mended;
+}
+
+/*
+ * An operation was told that the store is busy: a lock could not be had in time, a file must be put in order, or the journal has no room
+ * until something is merged. Then help, or wait for who is at it. False when the time is up.
+ */
 static bool make_way(struct gdbm *g, const struct timespec *deadline)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
-	struct merge merge = merge_of(g);
+	struct merge merge = gdbm_merge_of(g);
 
+	if (control_past(deadline))
+		return false;
+	if (gdbm_mend(g))
+		return true;
 	if (merge_run(&merge, 0, time(NULL), 0) == STORE_BUSY)
 		nanosleep(&pause, NULL);
 	return !control_past(deadline);
@@ -326,7 +324,7 @@ static bool make_way(struct gdbm *g, const struct timespec *deadline)
 
 /* ---- load ---------------------------------------------------------------------------------------------------------- */
 
-static int load_once(struct gdbm *g, const struct store_key *key, int64_t now, struct record *ret)
+int gdbm_load_once(struct gdbm *g, const struct store_key *key, int64_t now, struct record *ret)
 {
 	unsigned number = control_stripe_of(key);
 	struct found found;
@@ -347,17 +345,26 @@ static int load_once(struct gdbm *g, const struct store_key *key, int64_t now, s
 	return status;
 }
 
+int gdbm_load_mended(struct gdbm *g, const struct store_key *key, int64_t now, struct record *ret)
+{
+	int status = gdbm_load_once(g, key, now, ret);
+
+	if (status == STORE_BUSY && gdbm_mend(g))
+		status = gdbm_load_once(g, key, now, ret);
+	return status;
+}
+
 static int gdbm_load(struct store *store, const struct store_key *key, int64_t now, struct record *ret)
 {
 	struct gdbm *g = gdbm_of(store);
 	struct store_key to;
-	int status = enter(g);
+	int status = gdbm_enter(g);
 
 	if (status == STORE_OK)
-		status = load_once(g, key, now, ret);
+		status = gdbm_load_mended(g, key, now, ret);
 	if (status == STORE_GONE && record_leads_on(ret->octets, now)) {
 		record_forward_key(ret->octets, &to);
-		status = load_once(g, &to, now, ret);
+		status = gdbm_load_mended(g, &to, now, ret);
 		ret->forwarded = true;
 	}
 	return settle_answer(g, status);
@@ -430,11 +437,10 @@ static int apply_once(struct gdbm *g, const struct store_key *key, const struct 
 static int apply_in_time(struct gdbm *g, const struct store_key *key, const struct store_update *update, struct record *ret)
 {
 	struct timespec deadline;
-	int status = apply_once(g, key, update, ret);
+	int status;
 
-	if (status != STORE_BUSY)
-		return status;
-	control_deadline(g->options.wait_ms, &deadline);
+	control_deadline_coarse(g->options.wait_ms, &deadline);
+	status = apply_once(g, key, update, ret);
 	while (status == STORE_BUSY && make_way(g, &deadline))
 		status = apply_once(g, key, update, ret);
 	return status;
@@ -511,11 +517,10 @@ static int remove_in_time(struct gdbm *g, const struct store_key *key, int64_t n
                           struct store_key *to)
 {
 	struct timespec deadline;
-	int status = remove_once(g, key, now, tombstone, met, to);
+	int status;
 
-	if (status != STORE_BUSY)
-		return status;
-	control_deadline(g->options.wait_ms, &deadline);
+	control_deadline_coarse(g->options.wait_ms, &deadline);
+	status = remove_once(g, key, now, tombstone, met, to);
 	while (status == STORE_BUSY && make_way(g, &deadline))
 		status = remove_once(g, key, now, tombstone, met, to);
 	return status;
@@ -612,9 +617,9 @@ static int gdbm_rename(struct store *store, const struct store_key *from, const 
 	struct timespec deadline;
 	int status = enter_to_change(g);
 
+	control_deadline_coarse(g->options.wait_ms, &deadline);
 	if (status == STORE_OK)
 		status = rename_once(g, from, to, update, tombstone, ret);
-	control_deadline(g->options.wait_ms, &deadline);
 	while (status == STORE_BUSY && make_way(g, &deadline))
 		status = rename_once(g, from, to, update, tombstone, ret);
 	status = settle(g, status);
@@ -623,158 +628,49 @@ static int gdbm_rename(struct store *store, const struct store_key *from, const 
 	return status;
 }
 
-/* ---- walk ---------------------------------------------------------------------------------------------------------- */
+/* ---- putting back --------------------------------------------------------------------------------------------------- */
 
-/* The keys of one shard, in the order in which they were met, each once. */
-struct page {
-	struct gdbm *g;
-	unsigned shard;
-	struct store_key *keys;
-	size_t count, capacity;
-	bool full; /* out of memory */
-};
-
-static bool page_add(struct page *page, const struct store_key *key)
+/*
+ * True if record is a later version of what is there. One that was removed, or begun anew after it had been lost, was changed less often
+ * and is newer all the same.
+ */
+static bool succeeds(const uint8_t *record, const struct found *there)
 {
-	if (page->count == page->capacity) {
-		size_t capacity = page->capacity ? 2 * page->capacity : 1024;
-		struct store_key *keys = realloc(page->keys, capacity * sizeof(*keys));
-
-		if (!keys) {
-			page->full = true;
-			return false;
-		}
-		page->keys = keys;
-		page->capacity = capacity;
-	}
-	page->keys[page->count++] = *key;
-	return true;
+	return !there->octets || (record_kind(there->octets) == RECORD_LIVE && record_created(record) >= record_created(there->octets) &&
+	                          record_changes(record) > record_changes(there->octets));
 }
 
-static bool add_stored(void *context, const struct store_key *key, const uint8_t *record)
+static int put_back_once(struct gdbm *g, const struct store_key *key, const uint8_t *record)
 {
-	(void)record;
-	return page_add(context, key);
-}
+	unsigned number = control_stripe_of(key);
+	struct segment_entry entry = { .key = key, .record = record };
+	struct found found = { .octets = NULL };
+	int status = lock_stripe(g, number);
 
-static int by_key(const void *a, const void *b)
-{
-	return memcmp(a, b, STORE_KEY_SIZE);
-}
-
-static void page_unique(struct page *page)
-{
-	size_t kept = 0;
-
-	if (page->count > 1)
-		qsort(page->keys, page->count, sizeof(page->keys[0]), by_key);
-	for (size_t i = 0; i < page->count; i++)
-		if (kept == 0 || by_key(&page->keys[kept - 1], &page->keys[i]) != 0)
-			page->keys[kept++] = page->keys[i];
-	page->count = kept;
-}
-
-/* The segments are read under the merging lock, which keeps them; a request never waits for that one. */
-static int add_from_journal(struct page *page)
-{
-	struct gdbm *g = page->g;
-	uint64_t segments = atomic_load(&g->control->segments), damaged = 0;
-
-	for (uint32_t n = control_first(segments); n <= control_last(segments) && !page->full; n++) {
-		struct segment *segment;
-		const struct store_key *key;
-		const uint8_t *record;
-		uint64_t slot = 0;
-		int status = journal_segment(&g->journal, n, &segment);
-
-		if (status == STORE_ABSENT)
-			continue;
-		if (status != STORE_OK)
-			return status;
-		while (segment_next(segment, &slot, page->shard, g->membership.seed, &key, &record, &damaged))
-			if (!page_add(page, key))
-				break;
-	}
-	return page->full ? STORE_NO_MEMORY : STORE_OK;
-}
-
-static int page_fill(struct page *page)
-{
-	struct gdbm *g = page->g;
-	struct timespec deadline;
-	uint64_t damaged = 0;
-	int status;
-
-	control_deadline(SWEEP_WAIT_MS, &deadline);
-	status = control_lock(&g->control->merging, &deadline);
 	if (status != STORE_OK)
 		return status;
-	status = base_each(g->base, page->shard, add_stored, page, &damaged);
-	if (status == STORE_OK || status == STORE_DAMAGED)
-		status = add_from_journal(page);
-	control_unlock(&g->control->merging);
-	page_unique(page);
-	return page->full ? STORE_NO_MEMORY : status;
-}
-
-static bool page_visit(struct page *page, const struct store_walk *walk, int *status)
-{
-	struct record record;
-	bool go_on = true;
-
-	record_init(&record);
-	for (size_t i = 0; i < page->count && go_on; i++) {
-		int loaded = load_once(page->g, &page->keys[i], walk->now, &record);
-
-		if (loaded == STORE_OK)
-			go_on = walk->each(walk->context, &page->keys[i], record.octets);
-		else if (loaded == STORE_BUSY || loaded == STORE_UNAVAILABLE || loaded == STORE_NO_MEMORY)
-			*status = loaded;
-		go_on = go_on && *status == STORE_OK;
-	}
-	record_free(&record);
-	return go_on;
-}
-
-static int gdbm_walk(struct store *store, uint64_t *cursor, const struct store_walk *walk)
-{
-	struct page page = { .g = gdbm_of(store), .shard = (unsigned)(*cursor % CONTROL_SHARDS) };
-	int status = enter(page.g);
-	bool go_on = false;
-
+	record_init(&found.fetched);
+	status = note_damage(g, find(g, key, &found));
+	if (status == STORE_OK && !succeeds(record, &found))
+		status = STORE_EXISTS;
 	if (status == STORE_OK)
-		status = page_fill(&page);
-	if (status == STORE_OK)
-		go_on = page_visit(&page, walk, &status);
-	free(page.keys);
-	*cursor = go_on && *cursor + 1 < CONTROL_SHARDS ? *cursor + 1 : 0;
+		status = append_entries(g, &entry, 1);
+	control_unlock(stripe(g, number));
+	record_free(&found.fetched);
 	return status;
 }
 
-/* ---- sweep --------------------------------------------------------------------------------------------------------- */
-
-/* The first step merges what is in the journal, so that the shards' files tell everything. */
-static int gdbm_sweep(struct store *store, int64_t now, struct store_swept *ret)
+int gdbm_put_back(struct gdbm *g, const struct store_key *key, const uint8_t *record)
 {
-	struct gdbm *g = gdbm_of(store);
-	struct merge merge;
-	int status = enter(g);
+	struct timespec deadline;
+	int status = put_back_once(g, key, record);
 
-	if (status != STORE_OK)
+	if (status != STORE_BUSY)
 		return status;
-	merge = merge_of(g);
-	if (g->sweep_at == 0) {
-		status = journal_freeze(&g->journal);
-		if (status == STORE_OK || status == STORE_BUSY)
-			status = merge_run(&merge, 0, now, SWEEP_WAIT_MS);
-	}
-	if (status == STORE_OK)
-		status = merge_sweep(&merge, g->sweep_at, UINT32_MAX, now, SWEEP_WAIT_MS, ret);
-	if (status != STORE_OK)
-		return status;
-	g->sweep_at = (g->sweep_at + 1) % CONTROL_SHARDS;
-	ret->more = g->sweep_at != 0;
-	return STORE_OK;
+	control_deadline(GDBM_PATIENCE_MS, &deadline);
+	while (status == STORE_BUSY && make_way(g, &deadline))
+		status = put_back_once(g, key, record);
+	return status;
 }
 
 const struct store_backend store_gdbm = {
@@ -787,4 +683,8 @@ const struct store_backend store_gdbm = {
 	.rename = gdbm_rename,
 	.walk = gdbm_walk,
 	.sweep = gdbm_sweep,
+	.examine = gdbm_examine,
+	.salvage = gdbm_salvage,
+	.measure = gdbm_measure,
+	.trouble = gdbm_trouble,
 };

@@ -90,6 +90,18 @@ static bool same_key(const struct store_key *a, const struct store_key *b)
 	return memcmp(a->octets, b->octets, STORE_KEY_SIZE) == 0;
 }
 
+static bool entry_of_slot(const struct segment *segment, uint64_t slot, uint64_t seed, const struct store_key **key, const uint8_t **record)
+{
+	return entry_valid(segment, slot_position(slot), seed, key, record) && tag_of(*key) == slot >> 32;
+}
+
+/* What was damaged in memory may be whole in the journal file, at the same place. */
+static bool entry_mended(const struct segment *segment, uint64_t slot, uint64_t seed, const struct store_key **key, const uint8_t **record)
+{
+	return entry_of_slot(segment, slot, seed, key, record) ||
+	       (segment_mend(segment, slot_position(slot), seed) && entry_of_slot(segment, slot, seed, key, record));
+}
+
 /*
  * A slot whose tag is the key's but whose entry does not check may have been this key's newest record: then nothing older is served in its
  * place.
@@ -107,7 +119,7 @@ int segment_find(const struct segment *segment, const struct store_key *key, uin
 			return STORE_ABSENT;
 		if (slot >> 32 != tag)
 			continue;
-		if (!entry_valid(segment, slot_position(slot), seed, &found, ret))
+		if (!entry_mended(segment, slot, seed, &found, ret))
 			return STORE_DAMAGED;
 		if (same_key(found, key))
 			return STORE_OK;
@@ -123,7 +135,7 @@ bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard,
 
 		if (is == 0 || (is >> 32) % CONTROL_SHARDS != shard)
 			continue;
-		if (entry_valid(segment, slot_position(is), seed, key, record))
+		if (entry_mended(segment, is, seed, key, record))
 			return true;
 		(*damaged)++;
 		if (entry_at(segment, slot_position(is), key, record) && tag_of(*key) == is >> 32) {
@@ -132,6 +144,15 @@ bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard,
 		}
 	}
 	return false;
+}
+
+uint64_t segment_count(const struct segment *segment)
+{
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i <= segment->slot_mask; i++)
+		count += atomic_load_explicit(&segment->slots[i], memory_order_relaxed) != 0;
+	return count;
 }
 
 /* A slot that this key may use: its own, or an empty one; NULL when the index is too crowded. */

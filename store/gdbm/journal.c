@@ -24,6 +24,9 @@ void journal_init(struct journal *journal, int folder, struct control *control, 
 	journal->seed = seed;
 	journal->segment_size = segment_size;
 	journal->wait_ms = wait_ms;
+	journal->syncing = NULL;
+	journal->syncing_gone = false;
+	atomic_store(&journal->prepared, 0);
 	pthread_rwlock_init(&journal->mapping, NULL);
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		atomic_store(&journal->views[i], NULL);
@@ -43,10 +46,19 @@ static _Atomic(struct segment *) *view_of(struct journal *journal, uint32_t numb
 	return &journal->views[number % JOURNAL_VIEWS];
 }
 
+/* With the mapping lock, which is not held while a sync lasts: it would keep requests from the next segment. */
+static void let_go(struct journal *journal, struct segment *segment)
+{
+	if (segment && segment == journal->syncing)
+		journal->syncing_gone = true;
+	else
+		segment_unmap(segment);
+}
+
 /* A view whose place is wanted is of a segment that was retired long ago: fewer than JOURNAL_VIEWS are ever in use. */
 static void set_view(struct journal *journal, struct segment *segment)
 {
-	segment_unmap(atomic_exchange(view_of(journal, segment->number), segment));
+	let_go(journal, atomic_exchange(view_of(journal, segment->number), segment));
 }
 
 /* A segment's files go when it has left the list; if they go before, somebody else took them, and what they hold must not be passed over.
@@ -82,20 +94,33 @@ int journal_segment(struct journal *journal, uint32_t number, struct segment **r
 	return map_view(journal, number, ret);
 }
 
-void journal_retire(struct journal *journal)
+/* Takes the view at this place out, if it is of a segment below retired; NULL if there is nothing to unmap, which takes its time. */
+static struct segment *take_view(struct journal *journal, unsigned place, uint32_t retired)
 {
-	uint32_t retired = atomic_load(&journal->control->retired);
+	struct segment *segment;
 
 	pthread_rwlock_wrlock(&journal->mapping);
-	for (unsigned i = 0; i < JOURNAL_VIEWS; i++) {
-		struct segment *segment = atomic_load(&journal->views[i]);
-
-		if (segment && segment->number < retired) {
-			atomic_store(&journal->views[i], NULL);
-			segment_unmap(segment);
-		}
+	segment = atomic_load(&journal->views[place]);
+	if (segment && segment->number < retired)
+		atomic_store(&journal->views[place], NULL);
+	else
+		segment = NULL;
+	if (segment && segment == journal->syncing) {
+		journal->syncing_gone = true;
+		segment = NULL;
 	}
 	pthread_rwlock_unlock(&journal->mapping);
+	return segment;
+}
+
+void journal_retire(struct journal *journal)
+{
+	uint32_t retired = atomic_load(&journal->control->retired), first = control_first(atomic_load(&journal->control->segments));
+
+	if (retired > first) /* a damaged word */
+		retired = first;
+	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
+		segment_unmap(take_view(journal, i, retired));
 }
 
 /* ---- stripes ------------------------------------------------------------------------------------------------------- */
@@ -161,6 +186,10 @@ int journal_find(struct journal *journal, const struct store_key *key, const uin
 		struct segment *segment;
 		int status = journal_segment(journal, n, &segment);
 
+		if (status == STORE_DAMAGED) { /* nobody knows what was there: that is no answer about this key */
+			errno = EIO;
+			return STORE_UNAVAILABLE;
+		}
 		if (status == STORE_OK)
 			status = segment_find(segment, key, journal->seed, ret);
 		*recovered = status == STORE_OK && segment->hot->recovered;
@@ -189,6 +218,55 @@ static size_t next_size(const struct journal *journal, size_t frame)
 	return size < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN : size > SEGMENT_SIZE_MAX ? SEGMENT_SIZE_MAX : (size_t)size;
 }
 
+/* True if nothing was ever written to the segment, and the frame has room in it. */
+static bool fresh(const struct segment *segment, size_t frame)
+{
+	return !segment_used(segment) && !segment->hot->recovered && segment->hot->end >= frame + FRAME_SPACE;
+}
+
+/* The segment of this number, which is not in use yet: of prepared files, or of new ones. The caller holds the preparing lock. */
+static int new_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+{
+	int status = segment_map(journal->folder, number, ret);
+
+	if (status == STORE_OK && !fresh(*ret, frame)) {
+		segment_unmap(*ret);
+		status = STORE_ABSENT;
+	}
+	if (status == STORE_ABSENT || status == STORE_DAMAGED)
+		status = segment_create(journal->folder, number, next_size(journal, frame), ret);
+	return status;
+}
+
+static int take_prepared(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+{
+	struct timespec deadline;
+	int status;
+
+	control_deadline(journal->wait_ms, &deadline);
+	status = control_lock(&journal->control->preparing, &deadline);
+	if (status != STORE_OK)
+		return status;
+	status = new_segment(journal, number, frame, ret);
+	control_unlock(&journal->control->preparing);
+	return status;
+}
+
+/* No view of it is kept: until it is in use its files may be made anew. */
+void journal_prepare(struct journal *journal)
+{
+	uint32_t next = control_last(atomic_load(&journal->control->segments)) + 1;
+	struct segment *segment;
+
+	if (atomic_load(&journal->prepared) == next || control_try(&journal->control->preparing) != STORE_OK)
+		return;
+	if (control_last(atomic_load(&journal->control->segments)) + 1 == next && new_segment(journal, next, 0, &segment) == STORE_OK) {
+		segment_unmap(segment);
+		atomic_store(&journal->prepared, next);
+	}
+	control_unlock(&journal->control->preparing);
+}
+
 /* Begins segment last + 1. The caller holds the growth lock. */
 static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 {
@@ -200,7 +278,7 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 		return STORE_OK;
 	if (last - control_first(segments) + 1 >= CONTROL_SEGMENTS_MAX)
 		return STORE_BUSY;
-	status = segment_create(journal->folder, last + 1, next_size(journal, frame), &segment);
+	status = take_prepared(journal, last + 1, frame, &segment);
 	if (status != STORE_OK)
 		return status;
 	pthread_rwlock_wrlock(&journal->mapping);
@@ -242,7 +320,7 @@ int journal_append(struct journal *journal, const struct segment_entry *entries,
 		int status = journal_segment(journal, last, &active);
 
 		if (status != STORE_OK)
-			return status == STORE_ABSENT ? STORE_UNAVAILABLE : status;
+			return status == STORE_ABSENT || status == STORE_DAMAGED ? STORE_UNAVAILABLE : status;
 		status = segment_append(active, entries, count, journal->seed);
 		if (status != STORE_BUSY && status != STORE_TOO_LARGE)
 			return status;
@@ -273,19 +351,46 @@ uint64_t journal_ticket(struct journal *journal)
 	return ticket;
 }
 
-/* A segment that is gone was merged, and the GDBM files are synced. Views change under the mapping lock, so this one stays meanwhile. */
+/* Keeps the view of a segment until sync_end; NULL if there is none any more. One at a time: the caller holds the syncing lock. */
+static struct segment *sync_begin(struct journal *journal, uint32_t number)
+{
+	struct segment *segment;
+
+	pthread_rwlock_wrlock(&journal->mapping);
+	segment = atomic_load(view_of(journal, number));
+	if (segment && segment->number != number)
+		segment = NULL;
+	journal->syncing = segment;
+	pthread_rwlock_unlock(&journal->mapping);
+	return segment;
+}
+
+static void sync_end(struct journal *journal)
+{
+	struct segment *gone;
+
+	pthread_rwlock_wrlock(&journal->mapping);
+	gone = journal->syncing_gone ? journal->syncing : NULL;
+	journal->syncing = NULL;
+	journal->syncing_gone = false;
+	pthread_rwlock_unlock(&journal->mapping);
+	segment_unmap(gone);
+}
+
+/* A segment that is gone was merged, and the GDBM files are synced. */
 static int log_segment(struct journal *journal, uint32_t number, bool sync)
 {
 	struct segment *segment;
-	int status = journal_segment(journal, number, &segment);
+	int status = journal_segment(journal, number, &segment), error;
 
 	if (status != STORE_OK)
 		return status == STORE_ABSENT ? STORE_OK : status;
-	pthread_rwlock_rdlock(&journal->mapping);
-	segment = atomic_load(view_of(journal, number));
-	if (segment && segment->number == number)
+	segment = sync_begin(journal, number);
+	if (segment)
 		status = segment_log(segment, journal->seed, sync);
-	pthread_rwlock_unlock(&journal->mapping);
+	error = errno;
+	sync_end(journal);
+	errno = error;
 	return status;
 }
 

@@ -24,7 +24,10 @@ struct journal {
 	uint64_t seed;
 	size_t segment_size; /* 0: grows with the store */
 	unsigned wait_ms;
-	pthread_rwlock_t mapping;                       /* for changing views, and for using one without a stripe */
+	_Atomic uint32_t prepared;                      /* the segment whose files this process has seen to be made; 0: none */
+	pthread_rwlock_t mapping;                       /* for changing views */
+	struct segment *syncing;                        /* the one that a thread of this process syncs, guarded by mapping */
+	bool syncing_gone;                              /* and it is no view any more: to be unmapped when the sync has ended */
 	_Atomic(struct segment *) views[JOURNAL_VIEWS]; /* number modulo JOURNAL_VIEWS */
 };
 
@@ -63,6 +66,12 @@ int journal_find(struct journal *journal, const struct store_key *key, const uin
  * when too many segments wait to be merged; STORE_UNAVAILABLE.
  */
 int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count);
+
+/*
+ * Makes the files of the next segment, if they are not there, so that no request has to wait for the disk when the active one is full. For
+ * a thread in the background; that it fails is no error, since then a request tries.
+ */
+void journal_prepare(struct journal *journal);
 
 /* Freezes the active segment if it was used, so that all that was written can be merged. STORE_OK, BUSY or UNAVAILABLE. */
 int journal_freeze(struct journal *journal);

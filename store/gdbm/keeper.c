@@ -78,6 +78,7 @@ static void merge_round(struct keeper *keeper, int64_t now)
 
 void keeper_round(struct keeper *keeper, int64_t now)
 {
+	journal_prepare(keeper->merge.journal);
 	sync_round(keeper);
 	merge_round(keeper, now);
 }
@@ -102,9 +103,12 @@ static void *run_syncs(void *argument)
 	control_deadline(TICK_MS, &next);
 	pthread_mutex_lock(&keeper->lock);
 	while (wait_until(keeper, &keeper->end, &next)) {
-		control_deadline(TICK_MS, &next);
 		pthread_mutex_unlock(&keeper->lock);
-		sync_round(keeper);
+		journal_prepare(keeper->merge.journal);
+		if (control_past(&next)) {
+			control_deadline(TICK_MS, &next);
+			sync_round(keeper);
+		}
 		pthread_mutex_lock(&keeper->lock);
 	}
 	pthread_mutex_unlock(&keeper->lock);
@@ -174,6 +178,7 @@ void keeper_notice(struct keeper *keeper)
 	if (atomic_load_explicit(&keeper->noticed, memory_order_relaxed) == segments)
 		return;
 	atomic_store_explicit(&keeper->noticed, segments, memory_order_relaxed);
+	pthread_cond_signal(&keeper->end);
 	if (control_first(segments) + 1 < control_last(segments))
 		pthread_cond_signal(&keeper->wake);
 }

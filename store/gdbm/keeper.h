@@ -34,7 +34,8 @@ void keeper_start(struct keeper *keeper);
 /* True while they run. */
 bool keeper_runs(const struct keeper *keeper);
 
-/* After a change: if a segment has become full meanwhile, and another waits already, the merger does not wait for its next tick. */
+/* After a change: if a segment has become full meanwhile, the next one is prepared, and the merger does not wait for its tick if two wait.
+ */
 void keeper_notice(struct keeper *keeper);
 
 /* What the threads do at each tick, with the time given: syncs, merges, looks through one shard whose time has come. */

@@ -41,23 +41,27 @@ static int lock_folder(int folder, int kind, const struct timespec *deadline)
 
 /* ---- the folder's names -------------------------------------------------------------------------------------------- */
 
-/* Calls each for every name in folder until it returns false. */
+/* Calls each for every name in folder until it returns false. STORE_OK, or STORE_UNAVAILABLE with errno: then names may be missing. */
 static int each_name(int folder, bool (*each)(void *context, const char *name), void *context)
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	bool go_on = true;
+	int error = 0;
 
 	if (!entries) {
 		if (fd >= 0)
 			close(fd);
 		return STORE_UNAVAILABLE;
 	}
-	while (go_on && (entry = readdir(entries)))
+	while (go_on && (entry = files_next(entries)))
 		go_on = each(context, entry->d_name);
+	if (go_on)
+		error = errno;
 	closedir(entries);
-	return STORE_OK;
+	errno = error;
+	return error == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
 
 static bool remove_stale(void *context, const char *name)
@@ -128,7 +132,7 @@ static int list_segments(int folder, struct numbers *ret)
 	return STORE_OK;
 }
 
-/* A segment whose header does not check is kept for sesamectl repair, which reads its frames all the same. */
+/* A segment that has no place among the others is kept for sesamectl repair. */
 static int set_aside(int folder, uint32_t number)
 {
 	char name[32], aside[48];
@@ -138,25 +142,51 @@ static int set_aside(int folder, uint32_t number)
 	return renameat(folder, name, folder, aside) == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
 
+/* How many of the numbers are no more than a store's segments can be apart from the ith. */
+static size_t together(const struct numbers *numbers, size_t i)
+{
+	size_t end = i;
+
+	while (end < numbers->count && numbers->list[end] - numbers->list[i] < CONTROL_RANGE - 1)
+		end++;
+	return end - i;
+}
+
+/* A file that came under a number far from the others is not one of them. */
+static int drop_strays(int folder, struct numbers *numbers)
+{
+	size_t best = 0, kept = 0;
+	int status = STORE_OK;
+
+	for (size_t i = 1; i < numbers->count; i++)
+		if (together(numbers, i) > together(numbers, best))
+			best = i;
+	kept = together(numbers, best);
+	for (size_t i = 0; i < numbers->count && status == STORE_OK; i++)
+		if (i < best || i >= best + kept || numbers->list[i] > UINT32_MAX - CONTROL_RANGE)
+			status = set_aside(folder, numbers->list[i]);
+	memmove(numbers->list, numbers->list + best, kept * sizeof(numbers->list[0]));
+	numbers->count = kept > 0 && numbers->list[kept - 1] > UINT32_MAX - CONTROL_RANGE ? 0 : kept;
+	return status;
+}
+
 static int recover(int folder, uint32_t number, uint64_t seed)
 {
 	struct segment *segment;
 	int status = segment_recover(folder, number, seed, &segment);
 
-	if (status == STORE_DAMAGED)
-		return set_aside(folder, number);
 	if (status == STORE_OK)
 		segment_unmap(segment);
 	return status;
 }
 
 /* All that was left becomes frozen, to be merged; a new segment is the active one. */
-static int make_from(int folder, const struct store_options *options, uint64_t seed, const struct numbers *numbers)
+static int make_from(int folder, const struct store_options *options, uint64_t seed, struct numbers *numbers)
 {
 	uint32_t first = 1, last = 1;
 	struct control *control;
 	struct segment *active;
-	int status = STORE_OK;
+	int status = numbers->count > 0 ? drop_strays(folder, numbers) : STORE_OK;
 
 	for (size_t i = 0; i < numbers->count && status == STORE_OK; i++)
 		status = recover(folder, numbers->list[i], seed);
@@ -164,9 +194,6 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 		first = numbers->list[0];
 		last = numbers->list[numbers->count - 1] + 1;
 	}
-	if (status == STORE_OK && last - first >= JOURNAL_VIEWS / 2 + CONTROL_SEGMENTS_MAX)
-		return store_refuse(options, STORE_DAMAGED, "%s holds journals that do not belong together (%08x to %08x)",
-		                    options->location, first, last - 1);
 	if (status == STORE_OK)
 		status = segment_create(folder, last, options->journal_size ? options->journal_size : SEGMENT_SIZE_MIN, &active);
 	if (status != STORE_OK)
@@ -178,13 +205,18 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 	return status;
 }
 
+static int no_store(const struct store_options *options)
+{
+	return store_refuse(options, STORE_ABSENT, "there is no store in %s: programs make it when they first use it", options->location);
+}
+
 static int make_anew(int folder, const struct store_options *options, uint64_t *seed)
 {
 	struct numbers numbers = { 0 };
-	int status = identity_read(folder, options, seed);
+	int status = identity_keep(folder, options, seed);
 
 	if (status == STORE_ABSENT)
-		status = identity_make(folder, options, seed);
+		status = options->existing ? no_store(options) : identity_make(folder, options, seed);
 	if (status != STORE_OK)
 		return status;
 	clear_folder(folder);
@@ -216,15 +248,18 @@ static int check_segments(int folder, const struct store_options *options, const
 	uint64_t segments = atomic_load(&control->segments);
 
 	for (uint32_t n = control_first(segments); n <= control_last(segments); n++) {
-		int status = segment_check(folder, n);
+		struct segment *segment;
+		int status = segment_map(folder, n, &segment);
 
+		if (status == STORE_OK)
+			segment_unmap(segment);
 		if (status == STORE_OK || n < control_first(atomic_load(&control->segments)))
 			continue;
 		if (status == STORE_UNAVAILABLE)
 			return store_refuse(options, status, "%s: the journal cannot be read: %s", options->location, strerror(errno));
 		return store_refuse(options, STORE_ABSENT,
-		                    "%s: the mapped file hot.%08x was removed or cut short: end all programs that use the store, and start "
-		                    "them again",
+		                    "%s: the mapped file hot.%08x is damaged, cut short or not there: end all programs that use the store, "
+		                    "and start them again",
 		                    options->location, n);
 	}
 	return STORE_OK;
@@ -288,7 +323,7 @@ int membership_join(const char *path, const struct store_options *options, struc
 	int status = files_open_folder(path, options, &ret->folder);
 
 	if (status != STORE_OK)
-		return status;
+		return status == STORE_ABSENT ? no_store(options) : status;
 	files_shield(&shield);
 	if (!options->brief)
 		status = files_check_all(ret->folder, options);
@@ -315,7 +350,7 @@ void membership_tidy(const struct membership *membership)
 	uint32_t last = control_last(atomic_load(&control->segments));
 
 	(void)unlinkat(membership->folder, "control", 0);
-	for (uint32_t n = atomic_load(&control->retired); n <= last; n++)
+	for (uint32_t n = atomic_load(&control->retired); n <= last + 1; n++)
 		(void)segment_unlink(membership->folder, n);
 	clear_folder(membership->folder);
 	(void)files_sync_folder(membership->folder);

@@ -120,26 +120,48 @@ static void count_damage(const struct merge *merge, uint64_t damaged)
 		atomic_fetch_add(&merge->journal->control->damaged, damaged);
 }
 
-/* Begins a new file with only what lives; what a damaged old file still gives is taken over too. */
-static int begin_anew(const struct merge *merge, unsigned shard, size_t space, int64_t now, struct base_merge **ret, uint64_t *dead)
+/* What GDBM reads of a damaged file is not to be relied on: all of it is read again, without GDBM. The file itself is kept. */
+static int rescue(const struct merge *merge, unsigned shard, size_t space, struct survivors *survivors)
+{
+	uint64_t lost = 0;
+	int status = base_set_aside(merge->base, shard);
+
+	base_merge_abandon(survivors->to);
+	survivors->to = NULL;
+	if (status == STORE_OK)
+		status = base_merge_begin(merge->base, shard, true, 2 * base_shard_size(merge->base, shard) + space, &survivors->to);
+	if (status != STORE_OK)
+		return status;
+	survivors->dead = 0;
+	survivors->status = STORE_OK;
+	status = base_rescue(merge->base, shard, "", carry_over, survivors, &lost);
+	return status == STORE_ABSENT ? STORE_OK : status;
+}
+
+/* Begins a new file with only what lives; damaged: the old one is known to be. */
+static int begin_anew(const struct merge *merge, unsigned shard, bool damaged, size_t space, int64_t now, struct base_merge **ret,
+                      uint64_t *dead)
 {
 	struct survivors survivors = { .now = now, .status = STORE_OK };
-	uint64_t damaged = 0;
+	uint64_t places = damaged;
 	int status = base_merge_begin(merge->base, shard, true, 2 * base_shard_size(merge->base, shard) + space, &survivors.to);
 
 	if (status != STORE_OK)
 		return status;
-	status = base_each(merge->base, shard, carry_over, &survivors, &damaged);
-	count_damage(merge, damaged + (status == STORE_DAMAGED));
-	if (status == STORE_UNAVAILABLE || status == STORE_NO_MEMORY || survivors.status != STORE_OK) {
+	if (!damaged)
+		status = base_each(merge->base, shard, carry_over, &survivors, &places);
+	count_damage(merge, places + (status == STORE_DAMAGED));
+	if (places > 0 || status == STORE_DAMAGED)
+		status = rescue(merge, shard, space, &survivors);
+	if (status == STORE_OK)
+		status = survivors.status;
+	if (status != STORE_OK) {
 		base_merge_abandon(survivors.to);
-		return survivors.status != STORE_OK ? survivors.status : status;
+		return status;
 	}
-	if (damaged > 0 || status == STORE_DAMAGED)
-		status = base_set_aside(merge->base, shard);
 	*ret = survivors.to;
 	*dead = survivors.dead;
-	return status == STORE_UNAVAILABLE ? status : STORE_OK;
+	return STORE_OK;
 }
 
 /* A record that was read back after a reboot is older than the GDBM file's, where that one was copied later. */
@@ -251,7 +273,7 @@ static int merge_shard(struct batch *batch, const struct source *begun, int64_t 
 	if (status != STORE_OK || count == 0)
 		return status;
 	if (anew)
-		status = begin_anew(merge, source.shard, space, now, &to, &dead);
+		status = begin_anew(merge, source.shard, true, space, now, &to, &dead);
 	else
 		status = base_merge_begin(merge->base, source.shard, false, space, &to);
 	if (status != STORE_OK)
@@ -431,11 +453,11 @@ static int64_t next_look(struct look *look)
 	return due > soonest ? due : soonest;
 }
 
-static int rewrite(const struct merge *merge, unsigned shard, int64_t now, uint64_t *dead)
+static int rewrite(const struct merge *merge, unsigned shard, bool damaged, int64_t now, uint64_t *dead)
 {
 	struct batch batch = { .merge = merge };
 	struct base_merge *to;
-	int status = begin_anew(merge, shard, FILE_SPACE, now, &to, dead);
+	int status = begin_anew(merge, shard, damaged, FILE_SPACE, now, &to, dead);
 
 	if (status == STORE_OK)
 		status = batch_add(&batch, shard, to);
@@ -444,19 +466,22 @@ static int rewrite(const struct merge *merge, unsigned shard, int64_t now, uint6
 
 static int sweep_locked(const struct merge *merge, unsigned shard, unsigned share, struct look *look, struct store_swept *ret)
 {
-	uint64_t damaged = 0, size;
+	_Atomic int64_t *due = &merge->journal->control->sweep_due[shard];
+	uint64_t places = 0, size;
 	int status = finish_drop(merge);
+	bool damaged;
 
 	if (status == STORE_OK)
-		status = base_each(merge->base, shard, look_at, look, &damaged);
+		status = base_each(merge->base, shard, look_at, look, &places);
 	if (status != STORE_OK && status != STORE_DAMAGED)
 		return status;
+	damaged = places > 0 || status == STORE_DAMAGED || atomic_load(due) == CONTROL_SWEEP_NOW;
+	status = STORE_OK;
 	size = base_shard_size(merge->base, shard);
-	if (damaged > 0 || status == STORE_DAMAGED || (look->dead > 0 && look->dead * share >= look->records) ||
-	    size > WASTE * look->octets / 2 + (64u << 10))
-		status = rewrite(merge, shard, look->now, &ret->removed);
+	if (damaged || (look->dead > 0 && look->dead * share >= look->records) || size > WASTE * look->octets / 2 + (64u << 10))
+		status = rewrite(merge, shard, damaged, look->now, &ret->removed);
 	if (status == STORE_OK)
-		atomic_store(&merge->journal->control->sweep_due[shard], next_look(look));
+		atomic_store(due, next_look(look));
 	return status;
 }
 

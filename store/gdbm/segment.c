@@ -219,7 +219,7 @@ int segment_create(int folder, uint32_t number, size_t size, struct segment **re
 	return STORE_OK;
 }
 
-/* The descriptor of a journal file whose header checks, and where its frames end at the latest. */
+/* A journal file and where its frames end at the latest. STORE_DAMAGED when its header does not check: fd is open all the same. */
 static int open_journal(int folder, uint32_t number, int *fd, uint64_t *end)
 {
 	struct segment_header header;
@@ -235,7 +235,6 @@ static int open_journal(int folder, uint32_t number, int *fd, uint64_t *end)
 		*end = header.end;
 		return STORE_OK;
 	}
-	close(*fd);
 	return STORE_DAMAGED;
 }
 
@@ -247,15 +246,69 @@ static bool hot_valid(const struct segment *segment, uint64_t end)
 	       hot->end == end && hot->slots == slots_for(end);
 }
 
-int segment_map(int folder, uint32_t number, struct segment **ret)
+/* Where the frames end in a hot file of this size: 0 if there is no such. */
+static uint64_t end_of(uint64_t size)
+{
+	uint64_t low = 2, high = size / FRAME_PAGE;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (hot_size(middle * FRAME_PAGE) < size)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return hot_size(low * FRAME_PAGE) == size ? low * FRAME_PAGE : 0;
+}
+
+/* The words of the head that never change follow from the file's name and size: damaged ones are put right. */
+static void hot_mend(struct segment *segment, uint64_t end)
+{
+	struct segment_hot *hot = segment->hot;
+
+	memcpy(hot->magic, HOT_MAGIC, sizeof(HOT_MAGIC));
+	hot->version = FORMAT;
+	hot->number = segment->number;
+	hot->end = end;
+	hot->slots = slots_for(end);
+}
+
+/* Takes over the descriptors. end is what the journal file's header says, 0 if it is damaged. */
+static int map_files(int fd, int journal_fd, uint32_t number, uint64_t end, struct segment **ret)
 {
 	struct segment *segment;
 	struct stat st;
-	uint64_t end;
+	int status = segment_new(fd, journal_fd, number, &segment);
+
+	if (status != STORE_OK)
+		return status;
+	if (fstat(fd, &st) != 0)
+		return failed(segment, STORE_UNAVAILABLE);
+	if (end == 0) {
+		end = end_of((uint64_t)st.st_size);
+		if (end > 0 && write_header(journal_fd, number, end) != 0)
+			return failed(segment, STORE_UNAVAILABLE);
+	}
+	if (end == 0 || (uint64_t)st.st_size != hot_size(end))
+		return failed(segment, STORE_DAMAGED);
+	status = map_hot(segment, (size_t)st.st_size);
+	if (status != STORE_OK)
+		return failed(segment, status);
+	if (!hot_valid(segment, end))
+		hot_mend(segment, end);
+	set_slots(segment);
+	*ret = segment;
+	return STORE_OK;
+}
+
+int segment_map(int folder, uint32_t number, struct segment **ret)
+{
+	uint64_t end = 0;
 	char name[32];
 	int journal_fd, fd, status = open_journal(folder, number, &journal_fd, &end);
 
-	if (status != STORE_OK)
+	if (status != STORE_OK && status != STORE_DAMAGED)
 		return status;
 	file_name("hot", number, name);
 	fd = files_open(folder, name, O_RDWR);
@@ -263,33 +316,7 @@ int segment_map(int folder, uint32_t number, struct segment **ret)
 		close_keeping_errno(journal_fd);
 		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
 	}
-	status = segment_new(fd, journal_fd, number, &segment);
-	if (status != STORE_OK)
-		return status;
-	if (fstat(fd, &st) != 0 || (uint64_t)st.st_size != hot_size(end))
-		return failed(segment, STORE_DAMAGED);
-	status = map_hot(segment, (size_t)st.st_size);
-	if (status != STORE_OK || !hot_valid(segment, end))
-		return failed(segment, status != STORE_OK ? status : STORE_DAMAGED);
-	set_slots(segment);
-	*ret = segment;
-	return STORE_OK;
-}
-
-int segment_check(int folder, uint32_t number)
-{
-	struct stat st;
-	uint64_t end;
-	char name[32];
-	int fd, status = open_journal(folder, number, &fd, &end);
-
-	if (status != STORE_OK)
-		return status;
-	close(fd);
-	file_name("hot", number, name);
-	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
-	return (uint64_t)st.st_size == hot_size(end) ? STORE_OK : STORE_DAMAGED;
+	return map_files(fd, journal_fd, number, end, ret);
 }
 
 int segment_unlink(int folder, uint32_t number)
@@ -391,24 +418,16 @@ static int read_back(struct segment *segment, uint64_t *end)
  * A journal file whose header does not check is read all the same: each frame says by itself whether it is one. Its header is made anew,
  * since the segment is mapped by it until it is merged.
  */
-static int open_without_header(int folder, uint32_t number, int *fd, uint64_t *end)
+static int make_header(int fd, uint32_t number, uint64_t *end)
 {
-	char name[32];
 	struct stat st;
 
-	file_name("journal", number, name);
-	*fd = files_open(folder, name, O_RDWR);
-	if (*fd < 0)
-		return errno == ENOENT ? STORE_ABSENT : STORE_UNAVAILABLE;
-	if (fstat(*fd, &st) == 0) {
-		*end = frame_align((uint64_t)st.st_size, FRAME_PAGE);
-		if (*end < 2 * FRAME_PAGE)
-			*end = 2 * FRAME_PAGE;
-		if (write_header(*fd, number, *end) == 0)
-			return STORE_OK;
-	}
-	close_keeping_errno(*fd);
-	return STORE_UNAVAILABLE;
+	if (fstat(fd, &st) != 0)
+		return STORE_UNAVAILABLE;
+	*end = frame_align((uint64_t)st.st_size, FRAME_PAGE);
+	if (*end < 2 * FRAME_PAGE)
+		*end = 2 * FRAME_PAGE;
+	return write_header(fd, number, *end) == 0 ? STORE_OK : STORE_UNAVAILABLE;
 }
 
 int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment **ret)
@@ -417,8 +436,11 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 	uint64_t end;
 	int fd, status = open_journal(folder, number, &fd, &end);
 
-	if (status == STORE_DAMAGED)
-		status = open_without_header(folder, number, &fd, &end);
+	if (status == STORE_DAMAGED) {
+		status = make_header(fd, number, &end);
+		if (status != STORE_OK)
+			close_keeping_errno(fd);
+	}
 	if (status == STORE_OK)
 		status = hot_new(folder, fd, number, end, &segment);
 	if (status != STORE_OK)
@@ -434,5 +456,44 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 	atomic_store(&segment->hot->settled, end);
 	atomic_store(&segment->hot->unsynced, 1); /* what was read may be the kernel's alone */
 	*ret = segment;
+	return STORE_OK;
+}
+
+/* ---- set aside ----------------------------------------------------------------------------------------------------- */
+
+static bool each_entry(const struct segment *segment, const uint64_t positions[2], unsigned count,
+                       bool (*each)(void *context, const struct store_key *key, const uint8_t *record), void *context)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct store_key *key;
+		const uint8_t *record;
+
+		if (!entry_at(segment, positions[i], &key, &record) || !each(context, key, record))
+			return false;
+	}
+	return true;
+}
+
+int segment_salvage(int fd, uint32_t number, uint64_t seed, bool (*each)(void *context, const struct store_key *key, const uint8_t *record),
+                    void *context)
+{
+	struct segment_hot hot = { .end = 0 };
+	struct segment segment = { .hot = &hot, .number = number };
+	uint64_t at = FRAME_DATA, positions[2];
+	struct frame frame;
+	int status = files_read_whole(fd, &segment.map, &segment.size);
+
+	if (status != STORE_OK)
+		return status;
+	hot.end = segment.size;
+	while (at + sizeof(frame) <= hot.end) {
+		if (!frame_valid(&segment, at, seed, positions, &frame))
+			at += FRAME_ALIGNMENT;
+		else if (each_entry(&segment, positions, frame.count, each, context))
+			at += frame.size;
+		else
+			break;
+	}
+	free(segment.map);
 	return STORE_OK;
 }

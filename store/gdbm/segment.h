@@ -91,11 +91,11 @@ size_t segment_frame_size(const struct segment_entry *entries, unsigned count);
 /* Makes segment number in folder, with room for size octets of frames, and maps it. STORE_OK or STORE_UNAVAILABLE with errno. */
 int segment_create(int folder, uint32_t number, size_t size, struct segment **ret);
 
-/* Maps segment number. STORE_OK; STORE_ABSENT if there is no such file; STORE_DAMAGED if it is none; STORE_UNAVAILABLE with errno. */
+/*
+ * Maps segment number; damaged heads are put right where the sizes are. STORE_OK; STORE_ABSENT if there is no such file; STORE_DAMAGED if
+ * it is none; STORE_UNAVAILABLE with errno.
+ */
 int segment_map(int folder, uint32_t number, struct segment **ret);
-
-/* STORE_OK if segment number can be mapped by the looks of its files; else as segment_map. */
-int segment_check(int folder, uint32_t number);
 
 /* As segment_map after a reboot: with an index built from the frames. Nobody else may be in the segment. */
 int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment **ret);
@@ -133,11 +133,21 @@ int segment_grow(struct segment *segment, size_t size);
 bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard, uint64_t seed, const struct store_key **key,
                   const uint8_t **record, uint64_t *damaged);
 
+/* The number of keys here. */
+uint64_t segment_count(const struct segment *segment);
+
 /*
  * Writes to the journal file what it does not have yet, and, if sync, waits until it is on the disk. The caller holds the syncing lock, and
  * keeps the segment mapped. STORE_OK or STORE_UNAVAILABLE with errno; then the next call writes all of it again.
  */
 int segment_log(struct segment *segment, uint64_t seed, bool sync);
+
+/*
+ * Calls each with every record of the journal file fd that checks in place number, in the order of places; false from each ends it. Nothing
+ * else of the file is trusted. STORE_OK, UNAVAILABLE with errno, or NO_MEMORY.
+ */
+int segment_salvage(int fd, uint32_t number, uint64_t seed, bool (*each)(void *context, const struct store_key *key, const uint8_t *record),
+                    void *context);
 
 /* True if any frame was ever begun here. */
 bool segment_used(const struct segment *segment);

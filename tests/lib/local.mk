@@ -17,6 +17,15 @@ TESTS += $(lib_tests)
 
 LIB_TEST_LIBS = lib/libsesame-core.la $(GCRYPT_LIBS) $(PTHREAD_LIBS)
 
+if HAVE_GDBM
+check_PROGRAMS += tests/lib/answer
+tests_lib_answer_SOURCES = tests/lib/answer.c tests/lib/visitor.h tests/store/shim_calls.c tests/store/shim_calls.h \
+	tests/store/shim_libc.h tests/store/folder.h
+tests_lib_answer_LDFLAGS = $(shim_ldflags)
+tests_lib_answer_LDADD = $(LIB_TEST_LIBS)
+TESTS += tests/lib/answer
+endif
+
 tests_lib_config_SOURCES = tests/lib/config.c tests/lib/visitor.h tests/store/folder.h tests/tap.h
 tests_lib_config_LDADD = $(LIB_TEST_LIBS)
 tests_lib_cookie_SOURCES = tests/lib/cookie.c tests/lib/visitor.h

@@ -444,6 +444,86 @@ static void sweeping(void)
 	tap_ok(status_of("final", now) == STORE_OK, "and one that has not expired is still there");
 }
 
+/* ---- looking after it ---------------------------------------------------------------------------------------------- */
+
+static void no_report(void *context, const char *sentence)
+{
+	unsigned *reports = context;
+
+	printf("# %s\n", sentence);
+	(*reports)++;
+}
+
+static int examine(int64_t at, struct store_findings *found, unsigned *reports)
+{
+	struct store_examination examination = { .report = no_report, .context = reports, .now = at };
+	uint64_t cursor = 0;
+	unsigned steps = 0;
+	int status;
+
+	memset(found, 0, sizeof(*found));
+	do {
+		status = store_examine(store, &cursor, &examination, found);
+		steps++;
+	} while (status == STORE_OK && cursor != 0 && found->step == steps && found->step < found->steps);
+	return status == STORE_OK && cursor == 0 && found->step == found->steps ? STORE_OK : STORE_UNAVAILABLE;
+}
+
+static bool count_one(void *context, const struct store_key *key, const uint8_t *record)
+{
+	(void)key;
+	(void)record;
+	(*(uint64_t *)context)++;
+	return true;
+}
+
+static uint64_t count_live(void)
+{
+	uint64_t count = 0, cursor = 0;
+	struct store_walk walk = { .each = count_one, .context = &count, .now = now };
+
+	do
+		if (store_walk(store, &cursor, &walk) != STORE_OK)
+			return 0;
+	while (cursor != 0);
+	return count;
+}
+
+static void looking_after(void)
+{
+	struct store_findings before, after, later;
+	struct store_measures measures;
+	struct store_salvaged salvaged;
+	struct store_trouble trouble;
+	unsigned reports = 0;
+
+	tap_ok(examine(now, &before, &reports) == STORE_OK && before.live == count_live() && before.damaged == 0 && reports == 0,
+	       "an examination counts what a walk visits, and reports nothing where all is well");
+	change_only("looked after", STORE_IF_ABSENT, adding("n", 1));
+	change_only("looked after", STORE_IF_PRESENT, adding("n", 1));
+	tap_ok(examine(now, &after, &reports) == STORE_OK && after.live == before.live + 1,
+	       "a record is counted once, however often it was changed");
+	bury("looked after", grave(60, 60, false));
+	tap_ok(examine(now, &after, &reports) == STORE_OK && after.live == before.live && after.gone == before.gone + 1,
+	       "a removed one as what it is");
+	tap_ok(examine(now + 60 * DAY, &later, &reports) == STORE_OK && later.live == 0 && later.expired >= after.live + after.gone,
+	       "and all of them once they have expired");
+	tap_ok(store_measure(store, &measures) == STORE_OK && measures.records >= after.live && measures.octets > 0,
+	       "a measure tells at most how many records there are, and their octets");
+	tap_ok(store_trouble(store, &trouble) == STORE_OK && trouble.damaged == 0 && trouble.set_aside == 0, "there is no trouble");
+	tap_ok(store_salvage(store, now, &salvaged) == STORE_OK && !salvaged.file[0] && !salvaged.more, "and nothing to salvage");
+}
+
+static void existing(const char *location)
+{
+	char why[512] = "";
+	struct store_options options = { .location = location, .existing = true, .why = why, .why_size = sizeof(why) };
+	struct store *none;
+
+	tap_ok(store_open(&none, &options) == STORE_ABSENT && why[0],
+	       "a store that is not there is not made where one that exists is wanted");
+}
+
 /* ---- at once ------------------------------------------------------------------------------------------------------- */
 
 static void *add_many(void *context)
@@ -504,6 +584,7 @@ static void all_claims(const char *location)
 	options.why_size = sizeof(why);
 	printf("# %s\n", location);
 	now = time(NULL);
+	existing(location);
 	if (!tap_ok(store_open(&store, &options) == STORE_OK, "the store opens")) {
 		printf("# %s\n", why);
 		return;
@@ -520,6 +601,7 @@ static void all_claims(const char *location)
 	walking();
 	crowding();
 	contending();
+	looking_after();
 	sweeping();
 	store_close(store);
 }

@@ -570,7 +570,7 @@ static bool of_this_boot(const char *name)
 
 static bool of_no_stopped_store(const char *name)
 {
-	return strcmp(name, "store") != 0 && !(strlen(name) == 7 && strcmp(name + 2, ".gdbm") == 0);
+	return strcmp(name, "store") != 0 && strcmp(name, "store.copy") != 0 && !(strlen(name) == 7 && strcmp(name + 2, ".gdbm") == 0);
 }
 
 /* What lives for one boot only is gone. */

@@ -7,4 +7,24 @@ tests_store_kill_points_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
 tests_store_kill_points_LDFLAGS = $(steps_ldflags)
 tests_store_kill_points_LDADD = store/libstore-hooks.la
 TESTS += tests/store/kill_points
+
+check_PROGRAMS += tests/store/lock_holders
+tests_store_lock_holders_SOURCES = tests/store/lock_holders.c $(steps_sources)
+tests_store_lock_holders_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
+tests_store_lock_holders_LDFLAGS = $(steps_ldflags)
+tests_store_lock_holders_LDADD = store/libstore-hooks.la
+TESTS += tests/store/lock_holders
+
+# The longest wait for each lock is measured where the library waits.
+check_PROGRAMS += tests/store/processes
+tests_store_processes_SOURCES = tests/store/processes.c tests/store/folder.h tests/tap.h
+tests_store_processes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_clocklock,--wrap=mmap
+tests_store_processes_LDADD = store/libstore.la
+TESTS += tests/store/processes
+
+TESTS += tests/store/stale.sh
+if !SANITIZED
+TESTS += tests/store/kill_calls.sh
 endif
+endif
+dist_check_SCRIPTS += tests/store/kill_calls.sh tests/store/stale.sh

@@ -21,4 +21,10 @@ tests_store_failures_SOURCES = tests/store/failures.c $(shim_sources)
 tests_store_failures_LDFLAGS = $(shim_ldflags)
 tests_store_failures_LDADD = store/libstore.la
 TESTS += tests/store/failures
+
+check_PROGRAMS += tests/store/limits
+tests_store_limits_SOURCES = tests/store/limits.c tests/store/folder.h tests/tap.h
+tests_store_limits_LDADD = store/libstore.la
+TESTS += tests/store/limits tests/store/inject.sh
 endif
+dist_check_SCRIPTS += tests/store/inject.sh

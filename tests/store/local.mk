@@ -27,14 +27,11 @@ steps_sources = tests/store/steps.c tests/store/steps.h tests/store/folder.h tes
 steps_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pwrite,--wrap=pread,--wrap=fdatasync,--wrap=fsync,--wrap=renameat,--wrap=unlinkat \
 	-Wl,--wrap=ftruncate,--wrap=posix_fallocate,--wrap=openat,--wrap=mmap,--wrap=memfd_create,--wrap=copy_file_range \
 	-Wl,--wrap=sendfile,--wrap=flock,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
-story_sources = tests/store/life_story.c tests/store/life_story.h
 
-check_PROGRAMS += tests/store/crash_points
-tests_store_crash_points_SOURCES = tests/store/crash_points.c $(story_sources) $(steps_sources)
-tests_store_crash_points_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
-tests_store_crash_points_LDFLAGS = $(steps_ldflags)
-tests_store_crash_points_LDADD = store/libstore-hooks.la
-TESTS += tests/store/crash_points
+check_PROGRAMS += tests/store/repair
+tests_store_repair_SOURCES = tests/store/repair.c tests/store/folder.h tests/tap.h
+tests_store_repair_LDADD = store/libstore.la
+TESTS += tests/store/repair
 
 check_PROGRAMS += tests/store/damage
 tests_store_damage_SOURCES = tests/store/damage.c tests/store/folder.h tests/tap.h

@@ -22,11 +22,11 @@
 struct shim shim;
 
 /* True if this is a call that is to fail; *first if none before it did. */
-static bool is_chosen(const char *call, bool on_disk, bool *first)
+static bool is_chosen(const char *call, bool *first)
 {
 	unsigned long number;
 
-	if (shim.fail_disk_only && !on_disk)
+	if (shim.fail_only && strcmp(shim.fail_only, call) != 0)
 		return false;
 	number = __atomic_add_fetch(&shim.calls, 1, __ATOMIC_RELAXED);
 	if (shim.fail_at == 0 || number < shim.fail_at || (number > shim.fail_at && !shim.fail_on))
@@ -38,11 +38,11 @@ static bool is_chosen(const char *call, bool on_disk, bool *first)
 }
 
 /* True if this call is to fail; errno is set. */
-static bool fails(const char *call, bool on_disk)
+static bool fails(const char *call)
 {
 	bool first;
 
-	if (!is_chosen(call, on_disk, &first))
+	if (!is_chosen(call, &first))
 		return false;
 	errno = shim.error;
 	return true;
@@ -51,13 +51,13 @@ static bool fails(const char *call, bool on_disk)
 /* As fails, for taking a lock: one that could never be taken again would be another fault than those meant here. */
 static bool lock_fails(const char *call)
 {
-	return !shim.failures && fails(call, false);
+	return !shim.failures && fails(call);
 }
 
 /* As fails, for a call that writes *size octets, which may become fewer. */
 static bool write_fails(const char *call, size_t *size)
 {
-	bool first, chosen = is_chosen(call, true, &first), part = shim.short_writes || (chosen && first && shim.fail_short);
+	bool first, chosen = is_chosen(call, &first), part = shim.short_writes || (chosen && first && shim.fail_short);
 
 	if (part && *size > 1)
 		*size = (*size + 1) / 2;
@@ -162,7 +162,7 @@ int ftruncate(int fd, off_t size)
 	struct shim_call call = { .what = SHIM_TRUNCATE, .fd = fd, .offset = (uint64_t)size };
 	int result;
 
-	if (fails("ftruncate", true))
+	if (fails("ftruncate"))
 		return -1;
 	before(&call);
 	result = NEXT(ftruncate)(fd, size);
@@ -175,7 +175,7 @@ int posix_fallocate(int fd, off_t offset, off_t size)
 	struct shim_call call = { .what = SHIM_ALLOCATE, .fd = fd, .offset = (uint64_t)(offset + size) };
 	int error;
 
-	if (fails("posix_fallocate", true))
+	if (fails("posix_fallocate"))
 		return shim.error;
 	before(&call);
 	error = NEXT(posix_fallocate)(fd, offset, size);
@@ -188,7 +188,7 @@ static int sync_with(const char *name, int (*sync_it)(int), int fd)
 	struct shim_call call = { .what = SHIM_SYNC, .fd = fd };
 	int result;
 
-	if (fails(name, true))
+	if (fails(name))
 		return -1;
 	before(&call);
 	result = sync_it(fd);
@@ -210,12 +210,12 @@ int fdatasync(int fd)
 
 int msync(void *address, size_t size, int flags)
 {
-	return fails("msync", true) ? -1 : NEXT(msync)(address, size, flags);
+	return fails("msync") ? -1 : NEXT(msync)(address, size, flags);
 }
 
 int sync_file_range(int fd, off_t offset, off_t size, unsigned flags)
 {
-	return fails("sync_file_range", true) ? -1 : NEXT(sync_file_range)(fd, offset, size, flags);
+	return fails("sync_file_range") ? -1 : NEXT(sync_file_range)(fd, offset, size, flags);
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------- */
@@ -232,7 +232,7 @@ int openat(int folder, const char *name, int flags, ...)
 		mode = va_arg(arguments, unsigned);
 		va_end(arguments);
 	}
-	if (fails("openat", flags & O_CREAT))
+	if (fails("openat"))
 		return -1;
 	if (!(flags & O_CREAT))
 		return NEXT(openat)(folder, name, flags);
@@ -253,7 +253,7 @@ int open(const char *name, int flags, ...)
 		mode = va_arg(arguments, unsigned);
 		va_end(arguments);
 	}
-	return fails("open", false) ? -1 : NEXT(open)(name, flags, mode);
+	return fails("open") ? -1 : NEXT(open)(name, flags, mode);
 }
 
 int renameat(int from, const char *name, int to, const char *new_name)
@@ -261,7 +261,7 @@ int renameat(int from, const char *name, int to, const char *new_name)
 	struct shim_call call = { .what = SHIM_RENAME, .fd = from, .name = name, .to = new_name };
 	int result;
 
-	if (fails("renameat", true))
+	if (fails("renameat"))
 		return -1;
 	before(&call);
 	result = NEXT(renameat)(from, name, to, new_name);
@@ -274,7 +274,7 @@ int unlinkat(int folder, const char *name, int flags)
 	struct shim_call call = { .what = SHIM_UNLINK, .fd = folder, .name = name };
 	int result;
 
-	if (fails("unlinkat", true))
+	if (fails("unlinkat"))
 		return -1;
 	before(&call);
 	result = NEXT(unlinkat)(folder, name, flags);
@@ -284,44 +284,44 @@ int unlinkat(int folder, const char *name, int flags)
 
 int mkdir(const char *path, mode_t mode)
 {
-	return fails("mkdir", true) ? -1 : NEXT(mkdir)(path, mode);
+	return fails("mkdir") ? -1 : NEXT(mkdir)(path, mode);
 }
 
 /* ---- the rest of what can fail --------------------------------------------------------------------------------------- */
 
 ssize_t pread(int fd, void *octets, size_t size, off_t offset)
 {
-	return fails("pread", false) ? -1 : NEXT(pread)(fd, octets, size, offset);
+	return fails("pread") ? -1 : NEXT(pread)(fd, octets, size, offset);
 }
 
 ssize_t read(int fd, void *octets, size_t size)
 {
-	return fails("read", false) ? -1 : NEXT(read)(fd, octets, size);
+	return fails("read") ? -1 : NEXT(read)(fd, octets, size);
 }
 
 off_t lseek(int fd, off_t offset, int from)
 {
-	return fails("lseek", false) ? -1 : NEXT(lseek)(fd, offset, from);
+	return fails("lseek") ? -1 : NEXT(lseek)(fd, offset, from);
 }
 
 int fstat(int fd, struct stat *st)
 {
-	return fails("fstat", false) ? -1 : NEXT(fstat)(fd, st);
+	return fails("fstat") ? -1 : NEXT(fstat)(fd, st);
 }
 
 int stat(const char *path, struct stat *st)
 {
-	return fails("stat", false) ? -1 : NEXT(stat)(path, st);
+	return fails("stat") ? -1 : NEXT(stat)(path, st);
 }
 
 int fstatat(int folder, const char *name, struct stat *st, int flags)
 {
-	return fails("fstatat", false) ? -1 : NEXT(fstatat)(folder, name, st, flags);
+	return fails("fstatat") ? -1 : NEXT(fstatat)(folder, name, st, flags);
 }
 
 int flock(int fd, int operation)
 {
-	return fails("flock", false) ? -1 : NEXT(flock)(fd, operation);
+	return fails("flock") ? -1 : NEXT(flock)(fd, operation);
 }
 
 int fcntl(int fd, int command, ...)
@@ -332,37 +332,42 @@ int fcntl(int fd, int command, ...)
 	va_start(arguments, command);
 	argument = va_arg(arguments, long);
 	va_end(arguments);
-	return fails("fcntl", false) ? -1 : NEXT(fcntl)(fd, command, argument);
+	return fails("fcntl") ? -1 : NEXT(fcntl)(fd, command, argument);
 }
 
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
-	return fails("mmap", false) ? MAP_FAILED : NEXT(mmap)(address, size, protection, flags, fd, offset);
+	return fails("mmap") ? MAP_FAILED : NEXT(mmap)(address, size, protection, flags, fd, offset);
 }
 
 int madvise(void *address, size_t size, int advice)
 {
-	return fails("madvise", false) ? -1 : NEXT(madvise)(address, size, advice);
+	return fails("madvise") ? -1 : NEXT(madvise)(address, size, advice);
 }
 
 int memfd_create(const char *name, unsigned flags)
 {
-	return fails("memfd_create", false) ? -1 : NEXT(memfd_create)(name, flags);
+	return fails("memfd_create") ? -1 : NEXT(memfd_create)(name, flags);
 }
 
 ssize_t getrandom(void *octets, size_t size, unsigned flags)
 {
-	return fails("getrandom", false) ? -1 : NEXT(getrandom)(octets, size, flags);
+	return fails("getrandom") ? -1 : NEXT(getrandom)(octets, size, flags);
 }
 
 DIR *fdopendir(int fd)
 {
-	return fails("fdopendir", false) ? NULL : NEXT(fdopendir)(fd);
+	return fails("fdopendir") ? NULL : NEXT(fdopendir)(fd);
+}
+
+struct dirent *readdir(DIR *entries)
+{
+	return fails("readdir") ? NULL : NEXT(readdir)(entries);
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
 {
-	return fails("pthread_create", false) ? EAGAIN : NEXT(pthread_create)(thread, attributes, run, argument);
+	return fails("pthread_create") ? EAGAIN : NEXT(pthread_create)(thread, attributes, run, argument);
 }
 
 int pthread_mutex_trylock(pthread_mutex_t *lock)
@@ -389,15 +394,15 @@ int pthread_mutex_unlock(pthread_mutex_t *lock)
 
 void *SHIM_LIBC_WRAPPED(malloc)(size_t size)
 {
-	return fails("malloc", false) ? NULL : SHIM_LIBC_REAL(malloc)(size);
+	return fails("malloc") ? NULL : SHIM_LIBC_REAL(malloc)(size);
 }
 
 void *SHIM_LIBC_WRAPPED(calloc)(size_t count, size_t size)
 {
-	return fails("calloc", false) ? NULL : SHIM_LIBC_REAL(calloc)(count, size);
+	return fails("calloc") ? NULL : SHIM_LIBC_REAL(calloc)(count, size);
 }
 
 void *SHIM_LIBC_WRAPPED(realloc)(void *old, size_t size)
 {
-	return fails("realloc", false) ? NULL : SHIM_LIBC_REAL(realloc)(old, size);
+	return fails("realloc") ? NULL : SHIM_LIBC_REAL(realloc)(old, size);
 }

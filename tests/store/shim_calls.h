@@ -39,7 +39,7 @@ struct shim {
 	bool fail_on;          /* and all after it */
 	bool fail_short;       /* if it writes, it first writes a part, and all after it fail */
 	bool short_writes;     /* each write writes only a part */
-	bool fail_disk_only;   /* only what needs room on a disk counts */
+	const char *fail_only; /* if set, only calls of this name count */
 	int error;
 	const char *failed; /* the first one that did */
 	unsigned long failures;

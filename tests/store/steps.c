@@ -25,6 +25,8 @@ static void taken(const char *name)
 {
 	unsigned long step = __atomic_add_fetch(&steps.count, 1, __ATOMIC_RELAXED);
 
+	if (steps.each)
+		steps.each();
 	if (!steps.kill_at || step != steps.kill_at)
 		return;
 	if (steps.last)

@@ -14,6 +14,7 @@
 struct steps {
 	unsigned long count;   /* steps so far */
 	unsigned long kill_at; /* SIGKILL after this one; 0: never */
+	void (*each)(void);    /* if set: called at each */
 	char *last;            /* if set: receives the name of that step, in STEPS_NAME octets of memory that outlives the process */
 	unsigned long calls;   /* system calls and allocations so far */
 	unsigned long fail_at; /* this one of them fails with error; 0: none */

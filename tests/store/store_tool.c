@@ -3,6 +3,8 @@
  *
  *     store_tool LOCATION create ID [FIELD=NUMBER | FIELD:TEXT]...    create a record
  *     store_tool LOCATION change ID [FIELD=NUMBER | FIELD:TEXT]...    add numbers to it, set texts
+ *     store_tool LOCATION remove ID                                   leave a tombstone there
+ *     store_tool LOCATION rename ID NEW-ID                            the record under a new id, a tombstone under the old one
  *     store_tool LOCATION get ID FIELD                                print a field, or the status
  *     store_tool LOCATION fill FROM TO                                create records "FROM" to "TO"
  *     store_tool LOCATION count                                       walk; print how many there are and the sum of the fields "n"
@@ -10,7 +12,8 @@
  *     store_tool LOCATION hold                                        print "open", stay until standard input ends, then close
  *     store_tool LOCATION die                                         change "x", then end by SIGKILL
  *
- * With --brief first it opens as a plain CGI program does, with --always it syncs each change. Exit status 1 with the sentence of
+ * With --brief first it opens as a plain CGI program does, with --always it syncs each change, with --tiny its journal segments are full
+ * after some changes. Exit status 1 with the sentence of
  * store_open when that fails, 2 for a wrong call; a status that is not ok is printed by its name.
  */
 
@@ -129,6 +132,40 @@ static int do_get(int argc, char **argv)
 	return 0;
 }
 
+static struct store_tombstone tombstone(void)
+{
+	return (struct store_tombstone){ .grace = time(NULL) + 600, .final_deadline = time(NULL) + 2592000 };
+}
+
+static int do_remove(int argc, char **argv)
+{
+	struct store_tombstone grave = tombstone();
+	struct store_key key;
+
+	if (argc != 1)
+		return 2;
+	key = key_of(argv[0]);
+	return told(store_remove(store, &key, time(NULL), &grave));
+}
+
+static int do_rename(int argc, char **argv)
+{
+	struct store_update update = { .condition = STORE_IF_PRESENT, .now = time(NULL), .extend_before = INT64_MIN };
+	struct store_tombstone grave = tombstone();
+	struct store_key from, to;
+	struct record record;
+	int status;
+
+	if (argc != 2)
+		return 2;
+	from = key_of(argv[0]);
+	to = key_of(argv[1]);
+	record_init(&record);
+	status = store_rename(store, &from, &to, &update, &grave, &record);
+	record_free(&record);
+	return told(status);
+}
+
 static int do_fill(int argc, char **argv)
 {
 	struct store_change one = { .what = STORE_ADD, .name = "n", .name_size = 1, .number = 1, .until = RECORD_NEVER };
@@ -232,8 +269,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "create", do_create }, { "change", do_add },  { "get", do_get },   { "fill", do_fill },
-	{ "count", do_count },   { "sweep", do_sweep }, { "hold", do_hold }, { "die", do_die },
+	{ "create", do_create }, { "change", do_add },  { "remove", do_remove }, { "rename", do_rename }, { "get", do_get },
+	{ "fill", do_fill },     { "count", do_count }, { "sweep", do_sweep },   { "hold", do_hold },     { "die", do_die },
 };
 
 int main(int argc, char **argv)
@@ -246,6 +283,8 @@ int main(int argc, char **argv)
 		options.brief = options.brief || strcmp(argv[at], "--brief") == 0;
 		if (strcmp(argv[at], "--always") == 0)
 			options.sync = STORE_SYNC_ALWAYS;
+		if (strcmp(argv[at], "--tiny") == 0)
+			options.journal_size = 8 << 10;
 	}
 	if (argc - at < 2)
 		return 2;
