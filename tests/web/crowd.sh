@@ -6,7 +6,9 @@
 
 processes=4
 THREADS=4
-export THREADS
+# A busy machine may keep a process that holds a lock from its work for longer than the default.
+SESSION_STORE_WAIT_MS=10000
+export THREADS SESSION_STORE_WAIT_MS
 start
 
 get /
