@@ -88,7 +88,7 @@ struct sess;         /* one per request */
 /*
  * Reads the settings (environment, then the file conf or, if NULL, the one that SESAME_CONF names, then defaults), the keys, and opens the
  * store. *ret is the caller's, to be closed with sess_manager_close. SESS_OK, SESS_SETTINGS or SESS_MEMORY with a sentence in why; then
- * *ret is unchanged. May be called in any thread; initialises libgcrypt unless the program did.
+ * *ret is unchanged. May be called in any thread; initialises libgcrypt unless the program did. A child of fork(2) opens one of its own.
  */
 int sess_manager_open(struct sess_manager **ret, const char *conf, struct sess_why *why) SESS_MUST_CHECK;
 
@@ -118,7 +118,7 @@ bool sess_manager_trouble(struct sess_manager *m, struct sess_why *why);
 /*
  * Begins the session of one request from its CGI variables, "NAME=value" each, NULL at the end: FCGX_Request.envp, or environ. Only reads
  * them; the store is not asked. (Once a second, one request looks whether the key file has changed.) envp must stay until sess_end. NULL
- * when out of memory.
+ * when out of memory; of the functions below, sess_end alone takes that.
  */
 struct sess *sess_begin(struct sess_manager *m, char *const *envp);
 
@@ -185,9 +185,9 @@ int sess_csrf_token(struct sess *s, char *tok, size_t size);
 
 /*
  * Applies what was recorded, in one atomic operation of the store, and writes the header lines of the response to head, each ended by CRLF;
- * "" when there are none. size is best SESS_HEAD_SIZE. Afterwards getters tell the session as stored, other requests' changes included.
- * SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied, head is "", and the session behaves as an empty one. A
- * second call repeats the first one's answer; only after SESS_SPACE it is a new attempt.
+ * "" when there are none. size, in octets, is best SESS_HEAD_SIZE. Afterwards getters tell the session as stored, other requests' changes
+ * included. SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied, head is "", and the session behaves as an empty
+ * one. A second call repeats the first one's answer; only after SESS_SPACE it is a new attempt.
  */
 int sess_commit(struct sess *s, char *head, size_t size) SESS_MUST_CHECK;
 

@@ -66,6 +66,20 @@ with Program([LOOP_TEST], THREADS=2, REQUEST_TIMEOUT=DEADLINE) as p:
         tap.ok(c.is_closed(LATE) and time.monotonic() - start < DEADLINE + 2 * LATE, 'one who sends garbage slowly is got rid of')
     tap.ok(serving(p), 'and others are served')
 
+    # A close that lingers for as long as somebody sends would hold both threads.
+    garbage = [p.connect() for _ in range(2)]
+    for c in garbage:
+        c.send(b'\1\t\0\0\0\0\0\0' * 20)
+    feeders = [threading.Thread(target=trickle(b'\0' * 100, 0.1), args=(c,)) for c in garbage]
+    for t in feeders:
+        t.start()
+    start = time.monotonic()
+    tap.ok(serving(p) and time.monotonic() - start < DEADLINE + LATE, 'beside two of them others are served', time.monotonic() - start)
+    for c in garbage:
+        c.socket.shutdown(2)
+    for t in feeders:
+        t.join()
+
     with p.connect() as c:
         c.socket.setsockopt(1, 8, 4096)
         c.send(request(path='/wide', QUERY_STRING='8000000'))

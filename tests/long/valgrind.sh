@@ -20,7 +20,7 @@ cat >"$work/suppressions" <<-'END'
 END
 under="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$work/suppressions"
 
-# Programs that make many processes or kill them are left to the sanitizers.
+# Tests that make many processes or kill them are left to the sanitizers.
 for program in store/contract lib/config lib/cookie lib/crypto lib/keyring lib/lifetime lib/origin lib/outage lib/session lib/signer; do
 	[ -x "$SESAME_BUILD/tests/$program" ] || continue
 	# shellcheck disable=SC2086
@@ -44,8 +44,7 @@ ln -s "$SESAME_BUILD/tests/web/load" "$work/build/tests/web/load"
 
 # What these tests say of the time that something takes is not to be believed here: they have to come to their end, without a report.
 for name in fcgi/cgi.py fcgi/cut.py fcgi/deadline.py fcgi/kept.py fcgi/limits.py fcgi/stop.py cgi-bin/session_test.py web/cgi.sh \
-	web/cookie.sh web/crowd.sh web/https.sh web/itsdangerous.sh web/refuse.sh web/restart.sh web/session.sh web/settings.sh \
-	web/store.sh; do
+	web/cookie.sh web/https.sh web/itsdangerous.sh web/refuse.sh web/restart.sh web/session.sh web/settings.sh web/store.sh; do
 	case $name in
 	*.sh) interpreter="sh" ;;
 	*) interpreter="/usr/bin/python3 -B" ;;

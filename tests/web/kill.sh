@@ -22,8 +22,9 @@ workers() {
 	done | tr ' ' '\n' | grep .
 }
 
-# signal_one SIGNAL: none gets a second one, which would cut what it is finishing. False if there was nobody.
+# signal_one SIGNAL: nobody gets a second SIGTERM, which would cut what it is finishing. False if there was nobody.
 signal_one() {
+	[ "$1" = TERM ] || : >"$work/signalled"
 	victim=$(workers | grep -vxF -f "$work/signalled" | shuf -n 1)
 	printf '%s\n' "$victim" | grep . >>"$work/signalled" && kill -"$1" "$victim" 2>/dev/null
 }

@@ -61,12 +61,22 @@ start
 get /
 id=$(session_id_of "$body")
 ! dd if=/dev/zero of="$STATE_DIRECTORY/filler" bs=4096 2>/dev/null || bail_out "the disk does not become full"
-answered=$("$SESAME_BUILD/tests/web/load" "$port" 16 20000 "jp_token=$(cookie)")
-is "$?" 0 "on a full disk requests are answered with 200 or 503"
-comment "$answered"
-visits='' clicks='' unanswered_visits='' unanswered_clicks=''
-eval "$answered"
-is "$((visits + clicks + unanswered_visits + unanswered_clicks))" 20000 "all of them"
+# What the store has reserved lasts for a while.
+all_visits=0
+all_clicks=0
+refused_requests=0
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	answered=$("$SESAME_BUILD/tests/web/load" "$port" 16 20000 "jp_token=$(cookie)") || break
+	comment "$answered"
+	visits='' clicks='' unanswered_visits='' unanswered_clicks=''
+	eval "$answered"
+	all_visits=$((all_visits + visits))
+	all_clicks=$((all_clicks + clicks))
+	refused_requests=$((unanswered_visits + unanswered_clicks))
+	[ "$refused_requests" -eq 0 ] || break
+done
+ok "on a full disk requests are refused in the end" test "$refused_requests" -gt 0
+is "$((visits + clicks + refused_requests))" 20000 "and each is answered, with 200 or 503"
 click
 is "$status" 503 "where there is no room, a click is 503"
 like "$(header Content-Type)" '^text/plain' "in plain text"
@@ -82,7 +92,7 @@ click_is_counted() {
 }
 ok "with room again, clicks are counted again" until_true 20 click_is_counted
 click
-numbers="{\"session_id\":\"$id\",\"visits\":$((visits + 1)),\"events\":$((clicks + 2))}"
+numbers="{\"session_id\":\"$id\",\"visits\":$((all_visits + 1)),\"events\":$((all_clicks + 2))}"
 is "$body" "$numbers" "what was answered with 200 is counted, and what was answered with 503 is not"
 ok "the programs end in order" stop
 start
