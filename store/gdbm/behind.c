@@ -24,7 +24,8 @@ struct run {
 
 /*
  * Between the extents of a run others are writing frames that are not counted as used yet: those octets are copied as they are, and again
- * when they count. The thread sanitizer is told that this is meant.
+ * when they count. And a page may be looked at for an extent's head while it is filled as another's inner one. The thread sanitizer is told
+ * that this is meant.
  */
 #ifdef __SANITIZE_THREAD__
 void AnnotateIgnoreReadsBegin(const char *file, int line);
@@ -75,10 +76,14 @@ static int run_add(struct segment *segment, struct run *run, uint64_t at, uint32
 static uint32_t extent_used(const struct segment *segment, uint64_t at, uint64_t seed, uint32_t *pages)
 {
 	const struct extent *extent = extent_at(segment, at);
+	uint64_t tag;
 	uint32_t used;
 
 	*pages = 1;
-	if (atomic_load_explicit(&extent->tag, memory_order_acquire) != extent_tag(segment, at, seed))
+	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+	tag = atomic_load_explicit(&extent->tag, memory_order_acquire);
+	AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+	if (tag != extent_tag(segment, at, seed))
 		return 0;
 	used = atomic_load_explicit(&extent->used, memory_order_acquire);
 	if (extent->pages == 0 || (uint64_t)extent->pages * FRAME_PAGE > segment->hot->end - at ||
