@@ -244,8 +244,8 @@ void membership_tidy(const struct membership *membership)
 	uint64_t segments = atomic_load(&membership->control->segments);
 
 	(void)unlinkat(membership->folder, "control", 0);
-	(void)segment_unlink(membership->folder, control_last(segments) + 1);
-	(void)segment_unlink(membership->folder, control_last(segments));
+	for (uint32_t n = control_last(segments); n <= control_last(segments) + JOURNAL_AHEAD; n++)
+		(void)segment_unlink(membership->folder, n);
 	(void)files_sync_folder(membership->folder);
 }
 

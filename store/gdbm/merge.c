@@ -294,7 +294,7 @@ static int drop_segments(const struct merge *merge, uint32_t last)
 	struct control *control = journal->control;
 	uint64_t segments = atomic_load(&control->segments);
 	uint32_t first = control_first(segments);
-	int status = journal_sync_all(journal);
+	int status = journal_sync(journal, journal_ticket(journal)); /* maybe another one's, if it begins now */
 
 	if (status != STORE_OK)
 		return status;
@@ -337,7 +337,7 @@ int merge_run(const struct merge *merge, unsigned keep, int64_t now, unsigned wa
 		 */
 		status = control_quiesce(control, merge->wait_ms);
 		if (status == STORE_OK)
-			status = journal_sync_all(merge->journal);
+			status = journal_sync(merge->journal, journal_ticket(merge->journal));
 		if (status == STORE_OK)
 			status = merge_shards(merge, first, last, now);
 		if (status == STORE_OK)
