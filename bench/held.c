@@ -25,7 +25,7 @@ static _Thread_local struct {
 	int64_t since;
 } mine[HELD_AT_ONCE];
 
-enum kind { NONE, STRIPE, GROWTH, LOCAL, MERGING, SYNCING, KINDS };
+enum kind { NONE, STRIPE, GROWTH, LOCAL, MERGING, SYNCING, PREPARING, KINDS };
 
 static const char *const names[KINDS] = {
 	"none",   "the lock of a stripe", "the lock for new segments and more room", "a lock between the threads of one process", "merging",
@@ -60,13 +60,17 @@ static enum kind kind_of(const void *lock)
 
 	if (at >= sizeof(struct control))
 		return LOCAL;
-	return at == offsetof(struct control, merging)   ? MERGING
-	       : at == offsetof(struct control, syncing) ? SYNCING
-	       : at == offsetof(struct control, growth)  ? GROWTH
-	                                                 : STRIPE;
+	return at == offsetof(struct control, merging)     ? MERGING
+	       : at == offsetof(struct control, syncing)   ? SYNCING
+	       : at == offsetof(struct control, growth)    ? GROWTH
+	       : at == offsetof(struct control, preparing) ? PREPARING
+	                                                   : STRIPE;
 }
 
-/* What a request holds for its own change is not what is asked for here; making room is. */
+/*
+ * What a request holds for its own change is not what is asked for here; making room is. Where a request had to wait for files that are
+ * being prepared, it would hold the lock for room as long.
+ */
 static void note_let_go(const void *lock)
 {
 	for (unsigned i = 0; i < HELD_AT_ONCE; i++)

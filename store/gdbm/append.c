@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 #define GROWTH_STEP (1u << 20)
+#define GROWTH_MAX (8u << 20)
 #define INDEX_AFTER 256u /* changes, after which a process fetches the pages of the index at once and not one by one */
 
 size_t segment_frame_size(const struct segment_entry *entries, unsigned count)
@@ -262,12 +263,11 @@ void segment_end_begun(struct segment *segment, uint64_t begun, unsigned stripe,
 int segment_grow(struct segment *segment, size_t size)
 {
 	struct segment_hot *hot = segment->hot;
-	uint64_t from = atomic_load(&hot->allocated),
-	         to = frame_align(atomic_load(&hot->tail) + frame_align(size + sizeof(struct extent), FRAME_PAGE) +
-	                              EXTENT_PAGES_MAX * FRAME_PAGE,
-	                          GROWTH_STEP);
+	uint64_t from = atomic_load(&hot->allocated), most = from < GROWTH_MAX ? from : GROWTH_MAX, to;
 	int error;
 
+	to = atomic_load(&hot->tail) + frame_align(size + sizeof(struct extent), FRAME_PAGE) + EXTENT_PAGES_MAX * FRAME_PAGE;
+	to = frame_align(to > from + most ? to : from + most, GROWTH_STEP);
 	to = to < hot->end ? to : hot->end;
 	if (to <= from)
 		return STORE_OK;

@@ -10,7 +10,7 @@
 #include "store/gdbm/hook.h"
 #include "store/store.h"
 
-#define RUN_EXTENTS 64u
+#define RUN_EXTENTS 8u /* few: while they are written nobody can make room in the file */
 
 /* Neighbouring extents with something new, which one write brings to the journal file. */
 struct run {

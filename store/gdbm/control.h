@@ -49,6 +49,7 @@ struct control {
 	_Atomic uint32_t retired;               /* segments below this number are in use by nobody */
 	_Alignas(64) _Atomic uint64_t written;
 	_Alignas(64) _Atomic uint64_t synced;
+	_Atomic int64_t sync_began; /* milliseconds of CLOCK_MONOTONIC: when the last sync did that ended well */
 	_Atomic uint32_t sync_turn; /* raised when a sync has ended, well or not: who waits for one sleeps on this word */
 	_Atomic int sync_error; /* errno of the last write to a journal file, if it failed: then no change is accepted until one succeeds */
 	_Alignas(64) _Atomic uint64_t generations[CONTROL_SHARDS];

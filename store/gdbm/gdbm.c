@@ -15,6 +15,8 @@
 #include "store/gdbm/gdbm.h"
 #include "store/gdbm/hook.h"
 
+#define SLOW_NS 50000 /* the first pause of a change where merges fall behind; doubled with each further segment */
+
 #ifdef STORE_HOOKS
 void (*store_hook)(const char *point, const void *address, size_t size);
 #endif
@@ -280,12 +282,30 @@ static int settle_answer(struct gdbm *g, int status)
 	return synced == STORE_OK ? status : synced;
 }
 
+/*
+ * Where changes come faster than they can be merged, each waits a little before all must wait for long; that leaves the processor to the
+ * merge, too.
+ */
+static void slow_down(const struct gdbm *g)
+{
+	uint64_t segments = atomic_load_explicit(&g->control->segments, memory_order_relaxed);
+	uint32_t waiting = control_last(segments) - control_first(segments);
+	struct timespec pause = { .tv_nsec = SLOW_NS };
+
+	if (waiting <= CONTROL_SEGMENTS_MAX / 2)
+		return;
+	for (; waiting > CONTROL_SEGMENTS_MAX / 2 + 1; waiting--)
+		pause.tv_nsec *= 2;
+	nanosleep(&pause, NULL);
+}
+
 /* Where there can be no thread to sync every second, the caller does. */
 static int settle(struct gdbm *g, int status)
 {
 	if (status == STORE_OK && !g->options.brief) {
 		keeper_start(&g->keeper);
 		keeper_notice(&g->keeper);
+		slow_down(g);
 		if (g->options.sync == STORE_SYNC_EVERY_SECOND && !keeper_runs(&g->keeper))
 			return journal_sync_all(&g->journal);
 	}

@@ -253,18 +253,25 @@ static int take_prepared(struct journal *journal, uint32_t number, size_t frame,
 }
 
 /* No view of it is kept: until it is in use its files may be made anew. */
-void journal_prepare(struct journal *journal)
+static void prepare(struct journal *journal, uint32_t number)
 {
-	uint32_t next = control_last(atomic_load(&journal->control->segments)) + 1;
 	struct segment *segment;
 
-	if (atomic_load(&journal->prepared) == next || control_try(&journal->control->preparing) != STORE_OK)
+	if (control_try(&journal->control->preparing) != STORE_OK)
 		return;
-	if (control_last(atomic_load(&journal->control->segments)) + 1 == next && new_segment(journal, next, 0, &segment) == STORE_OK) {
+	if (control_last(atomic_load(&journal->control->segments)) < number && new_segment(journal, number, 0, &segment) == STORE_OK) {
 		segment_unmap(segment);
-		atomic_store(&journal->prepared, next);
+		atomic_store(&journal->prepared, number);
 	}
 	control_unlock(&journal->control->preparing);
+}
+
+void journal_prepare(struct journal *journal)
+{
+	uint32_t last = control_last(atomic_load(&journal->control->segments)), known = atomic_load(&journal->prepared);
+
+	for (uint32_t n = known > last ? known + 1 : last + 1; n <= last + JOURNAL_AHEAD; n++)
+		prepare(journal, n);
 }
 
 /* Begins segment last + 1. The caller holds the growth lock. */
@@ -394,11 +401,20 @@ static int log_segment(struct journal *journal, uint32_t number, bool sync)
 	return status;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
 /* The caller holds the syncing lock. */
 static int log_live(struct journal *journal, bool sync)
 {
 	struct control *control = journal->control;
 	uint64_t ticket = atomic_load(&control->written), segments = atomic_load(&control->segments);
+	int64_t began = now_ms();
 	int status = STORE_OK;
 
 	for (uint32_t n = control_first(segments); n <= control_last(segments) && status == STORE_OK; n++)
@@ -406,6 +422,7 @@ static int log_live(struct journal *journal, bool sync)
 	atomic_store(&control->sync_error, status == STORE_OK ? 0 : errno ? errno : EIO);
 	STORE_HOOK("control sync error", &control->sync_error, sizeof(control->sync_error));
 	if (status == STORE_OK && sync) {
+		atomic_store(&control->sync_began, began);
 		atomic_store(&control->synced, ticket);
 		STORE_HOOK("control synced", &control->synced, sizeof(control->synced));
 	}
@@ -473,4 +490,11 @@ int journal_sync_all(struct journal *journal)
 	if (status != STORE_OK)
 		return status;
 	return lead(journal, true);
+}
+
+int journal_sync_older(struct journal *journal, unsigned age_ms)
+{
+	if (atomic_load(&journal->control->sync_error) == 0 && now_ms() - atomic_load(&journal->control->sync_began) < age_ms)
+		return STORE_OK;
+	return journal_sync_all(journal);
 }

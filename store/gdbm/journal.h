@@ -16,6 +16,7 @@
 #include "store/gdbm/control.h"
 #include "store/gdbm/segment.h"
 
+#define JOURNAL_AHEAD 2u  /* segments that are made before they are needed */
 #define JOURNAL_VIEWS 16u /* at least twice CONTROL_SEGMENTS_MAX */
 
 struct journal {
@@ -24,7 +25,7 @@ struct journal {
 	uint64_t seed;
 	size_t segment_size; /* 0: grows with the store */
 	unsigned wait_ms;
-	_Atomic uint32_t prepared;                      /* the segment whose files this process has seen to be made; 0: none */
+	_Atomic uint32_t prepared;                      /* up to this segment this process has seen the files to be made */
 	pthread_rwlock_t mapping;                       /* for changing views */
 	struct segment *syncing;                        /* the one that a thread of this process syncs, guarded by mapping */
 	bool syncing_gone;                              /* and it is no view any more: to be unmapped when the sync has ended */
@@ -68,7 +69,7 @@ int journal_find(struct journal *journal, const struct store_key *key, const uin
 int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count);
 
 /*
- * Makes the files of the next segment, if they are not there, so that no request has to wait for the disk when the active one is full. For
+ * Makes the files of the next segments, if they are not there, so that no request has to wait for the disk when the active one is full. For
  * a thread in the background; that it fails is no error, since then a request tries.
  */
 void journal_prepare(struct journal *journal);
@@ -87,6 +88,9 @@ int journal_sync(struct journal *journal, uint64_t ticket);
 
 /* As journal_sync, for all that was appended so far, with or without a ticket. */
 int journal_sync_all(struct journal *journal);
+
+/* As journal_sync_all, unless one that any process began within the last age_ms has ended well. */
+int journal_sync_older(struct journal *journal, unsigned age_ms);
 
 /* Hands all that was written so far to the kernel, without waiting for the disk. STORE_OK, STORE_BUSY or STORE_UNAVAILABLE. */
 int journal_log(struct journal *journal);

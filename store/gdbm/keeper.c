@@ -14,7 +14,7 @@
 
 #define TICK_MS 500   /* a change is on the disk a second after it at the latest: a tick, and the time that a sync takes */
 #define SWEEP_SHARE 8 /* a shard is written anew when one in this many of its records has expired */
-#define NICENESS 5    /* requests go first */
+#define NICENESS 5    /* more than the program has: requests go first */
 
 void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs)
 {
@@ -50,12 +50,15 @@ static void sweep_one(const struct keeper *keeper, int64_t now)
 	}
 }
 
-/* An error here is nobody's answer: no change is accepted until a sync succeeds, and the next tick tries again. */
-static void sync_round(const struct keeper *keeper)
+/*
+ * One process syncs for all: after another one's sync half a tick is let pass. An error here is nobody's answer: no change is accepted
+ * until a sync succeeds, and the next tick tries again.
+ */
+static void sync_round(const struct keeper *keeper, unsigned age_ms)
 {
 	struct journal *journal = keeper->merge.journal;
 
-	(void)(keeper->syncs ? journal_sync_all(journal) : journal_log(journal));
+	(void)(keeper->syncs ? journal_sync_older(journal, age_ms) : journal_log(journal));
 }
 
 /*
@@ -79,7 +82,7 @@ static void merge_round(struct keeper *keeper, int64_t now)
 void keeper_round(struct keeper *keeper, int64_t now)
 {
 	journal_prepare(keeper->merge.journal);
-	sync_round(keeper);
+	sync_round(keeper, 0);
 	merge_round(keeper, now);
 }
 
@@ -107,7 +110,7 @@ static void *run_syncs(void *argument)
 		journal_prepare(keeper->merge.journal);
 		if (control_past(&next)) {
 			control_deadline(TICK_MS, &next);
-			sync_round(keeper);
+			sync_round(keeper, TICK_MS / 2);
 		}
 		pthread_mutex_lock(&keeper->lock);
 	}
@@ -120,7 +123,7 @@ static void *run_merges(void *argument)
 	struct keeper *keeper = argument;
 	struct timespec next;
 
-	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), getpriority(PRIO_PROCESS, 0) + NICENESS);
 	control_deadline(TICK_MS, &next);
 	pthread_mutex_lock(&keeper->lock);
 	while (wait_until(keeper, &keeper->wake, &next)) {

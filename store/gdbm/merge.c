@@ -350,7 +350,7 @@ static int drop_segments(const struct merge *merge, uint32_t last)
 	struct journal *journal = merge->journal;
 	struct control *control = journal->control;
 	uint64_t segments = atomic_load(&control->segments);
-	int status = journal_sync_all(journal);
+	int status = journal_sync(journal, journal_ticket(journal)); /* maybe another one's, if it begins now */
 
 	if (status != STORE_OK)
 		return status;
@@ -379,7 +379,7 @@ static int merge_frozen(const struct merge *merge, uint32_t first, uint32_t last
 	int status = journal_quiesce(merge->journal, merge->wait_ms);
 
 	if (status == STORE_OK)
-		status = journal_sync_all(merge->journal);
+		status = journal_sync(merge->journal, journal_ticket(merge->journal));
 	if (status == STORE_OK)
 		status = merge_shards(merge, first, last, now);
 	return status == STORE_OK ? drop_segments(merge, last) : status;
