@@ -14,7 +14,7 @@ bool serve_rota_init(struct serve *serve)
 	for (int i = 0; i < serve->workers_number; i++)
 		sem_init(&rota->wake[i], 0, 0);
 	rota->size = serve->workers_number;
-	atomic_store(&rota->wanted, rota->size < SERVE_FEW ? rota->size : SERVE_FEW);
+	atomic_store(&rota->wanted, SERVE_FEW);
 	return true;
 }
 
@@ -56,16 +56,23 @@ void serve_rota_call(struct serve *serve)
 	serve_rota_set(serve, atomic_load(&serve->rota.wanted) + 1);
 }
 
-/* Counts the ticks at which connections wait, and gives a thread more for some on end. */
-static void serve_rota_queue(struct serve_rota *rota)
+/*
+ * Counts the ticks at which connections wait and nobody is free to take them: a free thread has only not run yet, and a second one would
+ * not run earlier. Some on end give threads more, each time twice as many.
+ */
+static void serve_rota_queue(struct serve *serve)
 {
+	struct serve_rota *rota = &serve->rota;
 	struct pollfd queue = { .fd = SERVE_LISTENER, .events = POLLIN };
+	bool waiting = !watchdog_any(&serve->watchdog, WATCHDOG_FREE) && poll(&queue, 1, 0) > 0;
 
-	rota->crowded = poll(&queue, 1, 0) > 0 ? rota->crowded + 1 : 0;
-	if (rota->crowded < SERVE_CROWDED || rota->extra >= rota->size)
+	rota->crowded = waiting ? rota->crowded + 1 : 0;
+	if (rota->crowded < SERVE_CROWDED)
 		return;
 	rota->crowded = 0;
-	rota->extra++;
+	rota->extra += rota->extra > 0 ? rota->extra : 1;
+	if (rota->extra > rota->size)
+		rota->extra = rota->size;
 }
 
 void serve_rota_tick(struct serve *serve, int64_t now)
@@ -74,7 +81,7 @@ void serve_rota_tick(struct serve *serve, int64_t now)
 	int now_wanted = atomic_load(&rota->wanted);
 	int target;
 
-	serve_rota_queue(rota);
+	serve_rota_queue(serve);
 	target = SERVE_FEW + serve->watchdog.slow + serve->watchdog.parked + rota->extra;
 	if (target >= now_wanted) {
 		rota->lowered = now;
