@@ -33,7 +33,7 @@
 
 /*
  * Threads take part only as they are needed: one that has more to do after each request meets it without having slept, and warm. The
- * watchdog calls one more for each request that lasts longer than a tick and each kept connection, and some when connections wait.
+ * watchdog calls one more for each request that lasts longer than a tick and for each kept connection, and some when connections wait.
  */
 #define SERVE_FEW 1     /* threads that take part in any case */
 #define SERVE_CROWDED 6 /* ticks */
@@ -48,6 +48,7 @@ struct serve_rota {
 	/* The watchdog's own notes. */
 	int extra;
 	int crowded;
+	uint64_t begun;
 	int64_t lowered;
 	int64_t relieved;
 };

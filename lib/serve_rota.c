@@ -56,17 +56,12 @@ void serve_rota_call(struct serve *serve)
 	serve_rota_set(serve, atomic_load(&serve->rota.wanted) + 1);
 }
 
-/*
- * Counts the ticks at which connections wait and nobody is free to take them: a free thread has only not run yet, and a second one would
- * not run earlier. Some on end give threads more, each time twice as many.
- */
-static void serve_rota_queue(struct serve *serve)
+/* Connections wait, and nobody is free to take them: some ticks on end give threads more, each time twice as many. */
+static void serve_rota_crowd(struct serve *serve, bool waiting)
 {
 	struct serve_rota *rota = &serve->rota;
-	struct pollfd queue = { .fd = SERVE_LISTENER, .events = POLLIN };
-	bool waiting = !watchdog_any(&serve->watchdog, WATCHDOG_FREE) && poll(&queue, 1, 0) > 0;
 
-	rota->crowded = waiting ? rota->crowded + 1 : 0;
+	rota->crowded = waiting && !watchdog_any(&serve->watchdog, WATCHDOG_FREE) ? rota->crowded + 1 : 0;
 	if (rota->crowded < SERVE_CROWDED)
 		return;
 	rota->crowded = 0;
@@ -75,14 +70,30 @@ static void serve_rota_queue(struct serve *serve)
 		rota->extra = rota->size;
 }
 
+/* How many are wanted now. Where connections wait and none was taken since the last tick, it is one more than there are. */
+static int serve_rota_target(struct serve *serve)
+{
+	struct serve_rota *rota = &serve->rota;
+	struct pollfd queue = { .fd = SERVE_LISTENER, .events = POLLIN };
+	bool waiting = poll(&queue, 1, 0) > 0;
+	uint64_t begun = watchdog_begun(&serve->watchdog);
+	bool stuck = waiting && begun == rota->begun;
+	int target;
+
+	rota->begun = begun;
+	serve_rota_crowd(serve, waiting);
+	target = SERVE_FEW + serve->watchdog.slow + serve->watchdog.parked + rota->extra;
+	if (stuck && target <= atomic_load(&rota->wanted))
+		target = atomic_load(&rota->wanted) + 1;
+	return target;
+}
+
 void serve_rota_tick(struct serve *serve, int64_t now)
 {
 	struct serve_rota *rota = &serve->rota;
 	int now_wanted = atomic_load(&rota->wanted);
-	int target;
+	int target = serve_rota_target(serve);
 
-	serve_rota_queue(serve);
-	target = SERVE_FEW + serve->watchdog.slow + serve->watchdog.parked + rota->extra;
 	if (target >= now_wanted) {
 		rota->lowered = now;
 		serve_rota_set(serve, target);

@@ -40,6 +40,14 @@ with tempfile.TemporaryDirectory(prefix='sesame-test-') as folder:
     tap.ok(answer.status == 503 and status == 78 and answer.header('Retry-After'), 'settings that cannot be used are a 503', answer.octets)
     tap.same(len(answer.body), int(answer.header('Content-Length', '-1')), 'with its length')
 
+    # A pipe of packets gives what one write put in.
+    reader, writer = os.pipe2(os.O_DIRECT)
+    run_cgi(settings=settings, stdout=writer)
+    packet = os.read(reader, 65536)
+    tap.ok(packet.endswith(b'</html>\n'), 'a small answer is sent by one write', packet)
+    os.close(reader)
+    os.close(writer)
+
     # The web server has its answer when standard output is closed, whatever the program still does.
     with tempfile.TemporaryFile() as nothing:
         done = subprocess.run([SESSION_TEST], stdin=nothing, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={'PATH': '/usr/bin:/bin'},
