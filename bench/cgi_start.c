@@ -1,10 +1,11 @@
 /*
- * cgi_start - starts programs as a web server starts CGI programs, in turn, and says how long each took from start to end.
+ * cgi_start - starts programs as a web server starts CGI programs, in turn, and says how long each took until its answer was whole, and
+ * until its end.
  *
  *     cgi_start ROUNDS TIMES PROGRAM...
  *
  * Each round runs each program TIMES times, with the environment given, reads what it writes and waits for its end. Prints a line for each
- * round: the mean nanoseconds of each program, in the order given.
+ * round: for each program, in the order given, the mean nanoseconds until the end of its output and until its own.
  */
 #include <inttypes.h>
 #include <spawn.h>
@@ -45,11 +46,13 @@ static void cgi_read(int from, const char *program)
 	}
 }
 
-static void cgi_run(char *program)
+/* The time at which the answer was whole. */
+static int64_t cgi_run(char *program)
 {
 	char *arguments[] = { program, NULL };
 	posix_spawn_file_actions_t actions;
 	int answer[2];
+	int64_t answered;
 	int status;
 	pid_t child;
 
@@ -64,9 +67,25 @@ static void cgi_run(char *program)
 	posix_spawn_file_actions_destroy(&actions);
 	close(answer[1]);
 	cgi_read(answer[0], program);
+	answered = cgi_now();
 	close(answer[0]);
 	if (waitpid(child, &status, 0) < 0 || status != 0)
 		cgi_fail(program);
+	return answered;
+}
+
+static void cgi_round(char *program, int times)
+{
+	int64_t answers = 0;
+	int64_t ends = 0;
+
+	for (int i = 0; i < times; i++) {
+		int64_t begin = cgi_now();
+
+		answers += cgi_run(program) - begin;
+		ends += cgi_now() - begin;
+	}
+	printf("%" PRId64 "\t%" PRId64 "\t", answers / times, ends / times);
 }
 
 int main(int argc, char **argv)
@@ -81,13 +100,9 @@ int main(int argc, char **argv)
 	for (int i = 3; i < argc; i++)
 		cgi_run(argv[i]);
 	for (int round = 0; round < rounds; round++) {
-		for (int i = 3; i < argc; i++) {
-			int64_t begin = cgi_now();
-
-			for (int n = 0; n < times; n++)
-				cgi_run(argv[i]);
-			printf("%" PRId64 "%c", (cgi_now() - begin) / times, i + 1 < argc ? '\t' : '\n');
-		}
+		for (int i = 3; i < argc; i++)
+			cgi_round(argv[i], times);
+		puts("");
 		fflush(stdout);
 	}
 	return 0;

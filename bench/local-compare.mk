@@ -22,7 +22,7 @@ bench_cgi_empty_static_LDFLAGS = $(AM_LDFLAGS) -all-static
 bench_cgi_empty_static_LDADD =
 bench_cgi_session_static_SOURCES = cgi-bin/session_test.c
 bench_cgi_session_static_LDFLAGS = $(AM_LDFLAGS) -all-static
-bench_cgi_session_static_LDADD = lib/libsesame-fcgi.la lib/libsesame.la
+bench_cgi_session_static_LDADD = lib/libsesame-fcgi.la lib/libsesame.la -lgpg-error
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 bench_scripts = \

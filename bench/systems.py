@@ -75,7 +75,8 @@ listen.mode = 0666
 listen.backlog = 1024
 pm = static
 pm.max_children = {processes}
-php_admin_value[session.save_path] = {folder}
+php_admin_value[session.save_handler] = {handler}
+php_admin_value[session.save_path] = {path}
 '''
 
 
@@ -264,6 +265,10 @@ class Sesame(System):
 
 class Php(System):
     way, path = 'script', '/page.php'
+    handler = 'files'
+
+    def save_path(self):
+        return self.folder
 
     def start(self):
         program = next((p for p in map(have, ('php-fpm8.2', 'php-fpm', 'php-fpm8.4', 'php-fpm8.3')) if p), None)
@@ -271,10 +276,27 @@ class Php(System):
             raise Unusable('php-fpm is not installed')
         conf = self.work / 'fpm.conf'
         user = 'user = www-data' if is_root() else ''
-        conf.write_text(PHP_FPM.format(work=self.work, socket=self.socket, processes=8, folder=self.folder, user=user))
+        conf.write_text(PHP_FPM.format(work=self.work, socket=self.socket, processes=8, handler=self.handler, path=self.save_path(), user=user))
         if is_root():
             shutil.chown(self.folder, pwd.getpwnam('www-data').pw_uid)
         self.spawn([program, '-F', '-y', conf])
+
+
+class PhpRedis(Php):
+    """With a redis-server of its own, whose CPU time and memory count as well; it writes no file."""
+    handler = 'redis'
+
+    def save_path(self):
+        return f'"unix://{self.work}/redis?persistent=1"'
+
+    def start(self):
+        if not have('redis-server') or not list(pathlib.Path('/usr/lib/php').glob('*/redis.so')):
+            raise Unusable('redis-server or php-redis is not installed')
+        redis = self.work / 'redis'
+        self.spawn([have('redis-server'), '--port', '0', '--unixsocket', redis, '--unixsocketperm', '777', '--save', '', '--appendonly', 'no',
+                    '--dir', self.work])
+        wait_for(redis.exists, 'redis-server')
+        super().start()
 
 
 class Perl(System):
@@ -331,6 +353,7 @@ class Node(System):
 
 PEERS = {
     'php': (Php, 'PHP-FPM, files, 8 processes'),
+    'redis': (PhpRedis, 'PHP-FPM, redis, 8 processes'),
     'python': (Python, 'Python starlette + shelve, one process'),
     'go': (Go, 'Go gorilla/sessions, files'),
     'perl': (Perl, 'Perl CGI::Session, files, 8 processes'),

@@ -33,8 +33,12 @@
 #define SERVE_EXIT_SYSTEM 71
 #define SERVE_EXIT_SETTINGS 78
 
-#define SERVE_FEW 2     /* threads that take part in any case; one slow request does not stop the program */
-#define SERVE_CROWDED 4 /* ticks */
+/*
+ * Threads take part only as they are needed: one that has more to do after each request meets it without having slept, and warm. The
+ * watchdog calls one more for each request that lasts longer than a tick and for each kept connection, and some when connections wait.
+ */
+#define SERVE_FEW 1     /* threads that take part in any case */
+#define SERVE_CROWDED 6 /* ticks */
 #define SERVE_LULL 100  /* milliseconds after which one thread that is not needed is let go; ten times that for one given to a queue */
 
 struct serve_worker;
@@ -46,6 +50,7 @@ struct serve_rota {
 	/* The watchdog's own notes. */
 	int extra;
 	int crowded;
+	uint64_t begun;
 	int64_t lowered;
 	int64_t relieved;
 };

@@ -14,7 +14,7 @@ bool serve_rota_init(struct serve *serve)
 	for (int i = 0; i < serve->workers_number; i++)
 		sem_init(&rota->wake[i], 0, 0);
 	rota->size = serve->workers_number;
-	atomic_store(&rota->wanted, rota->size < SERVE_FEW ? rota->size : SERVE_FEW);
+	atomic_store(&rota->wanted, SERVE_FEW);
 	return true;
 }
 
@@ -56,26 +56,44 @@ void serve_rota_call(struct serve *serve)
 	serve_rota_set(serve, atomic_load(&serve->rota.wanted) + 1);
 }
 
-/* Counts the ticks at which connections wait, and gives a thread more for some on end. */
-static void serve_rota_queue(struct serve_rota *rota)
+/* Connections wait, and nobody is free to take them: some ticks on end give threads more, each time twice as many. */
+static void serve_rota_crowd(struct serve *serve, bool waiting)
 {
-	struct pollfd queue = { .fd = SERVE_LISTENER, .events = POLLIN };
+	struct serve_rota *rota = &serve->rota;
 
-	rota->crowded = poll(&queue, 1, 0) > 0 ? rota->crowded + 1 : 0;
-	if (rota->crowded < SERVE_CROWDED || rota->extra >= rota->size)
+	rota->crowded = waiting && !watchdog_any(&serve->watchdog, WATCHDOG_FREE) ? rota->crowded + 1 : 0;
+	if (rota->crowded < SERVE_CROWDED)
 		return;
 	rota->crowded = 0;
-	rota->extra++;
+	rota->extra += rota->extra > 0 ? rota->extra : 1;
+	if (rota->extra > rota->size)
+		rota->extra = rota->size;
+}
+
+/* How many are wanted now. Where connections wait and none was taken since the last tick, it is one more than there are. */
+static int serve_rota_target(struct serve *serve)
+{
+	struct serve_rota *rota = &serve->rota;
+	struct pollfd queue = { .fd = SERVE_LISTENER, .events = POLLIN };
+	bool waiting = poll(&queue, 1, 0) > 0;
+	uint64_t begun = watchdog_begun(&serve->watchdog);
+	bool stuck = waiting && begun == rota->begun;
+	int target;
+
+	rota->begun = begun;
+	serve_rota_crowd(serve, waiting);
+	target = SERVE_FEW + serve->watchdog.slow + serve->watchdog.parked + rota->extra;
+	if (stuck && target <= atomic_load(&rota->wanted))
+		target = atomic_load(&rota->wanted) + 1;
+	return target;
 }
 
 void serve_rota_tick(struct serve *serve, int64_t now)
 {
 	struct serve_rota *rota = &serve->rota;
 	int now_wanted = atomic_load(&rota->wanted);
-	int target;
+	int target = serve_rota_target(serve);
 
-	serve_rota_queue(rota);
-	target = SERVE_FEW + serve->watchdog.slow + serve->watchdog.parked + rota->extra;
 	if (target >= now_wanted) {
 		rota->lowered = now;
 		serve_rota_set(serve, target);

@@ -74,6 +74,15 @@ bool watchdog_any(const struct watchdog *w, enum watchdog_phase phase)
 	return false;
 }
 
+uint64_t watchdog_begun(const struct watchdog *w)
+{
+	uint64_t begun = 0;
+
+	for (int i = 0; i < w->slots_number; i++)
+		begun += atomic_load(&w->slots[i].state) >> 3;
+	return begun;
+}
+
 int watchdog_present(const struct watchdog *w)
 {
 	int present = 0;

@@ -72,6 +72,9 @@ void watchdog_move(struct watchdog_slot *slot, enum watchdog_phase phase);
 /* True if a thread is in phase: WATCHDOG_FREE, one waits for new connections. */
 bool watchdog_any(const struct watchdog *w, enum watchdog_phase phase);
 
+/* The number of requests that have begun so far. */
+uint64_t watchdog_begun(const struct watchdog *w);
+
 /* The number of threads that have not left. */
 int watchdog_present(const struct watchdog *w);
 

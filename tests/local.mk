@@ -41,6 +41,7 @@ tests_web_load_LDADD = $(PTHREAD_LIBS)
 
 # What the sources say about themselves is the same whatever they are compiled with.
 build_tests = \
+	tests/build/bench.sh \
 	tests/build/headers.sh \
 	tests/build/install.sh \
 	tests/build/layers.sh \

@@ -50,6 +50,15 @@ with tempfile.TemporaryDirectory(prefix='sesame-test-') as folder:
     tap.same(held.wait(30), -signal.SIGALRM, 'a body that does not come ends the process')
     tap.ok(time.monotonic() - start > 0.9 and not held.stdout.read(), 'at its deadline, without an answer')
 
+    # A pipe of packets gives what one write put in.
+    reader, writer = os.pipe2(os.O_DIRECT)
+    run_cgi(settings=settings, stdout=writer)
+    packet = os.read(reader, 65536)
+    tap.ok(packet.endswith(b'</html>\n'), 'a small answer is sent by one write', packet)
+    os.close(reader)
+    os.close(writer)
+
+    # The web server has its answer when standard output is closed, whatever the program still does.
     with tempfile.TemporaryFile() as nothing:
         done = subprocess.run([SESSION_TEST], stdin=nothing, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={'PATH': '/usr/bin:/bin'},
                               check=False)

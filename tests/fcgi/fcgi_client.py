@@ -252,12 +252,13 @@ def cgi_environment(method='GET', path='/', body=b'', settings=None, **more):
     return environment
 
 
-def run_cgi(method='GET', path='/', body=b'', settings=None, sent=None, **more):
-    """One request to the program as plain CGI; sent: what standard input has, if not body. Returns the Answer and the exit status."""
+def run_cgi(method='GET', path='/', body=b'', settings=None, sent=None, stdout=subprocess.PIPE, **more):
+    """One request to the program as plain CGI; sent: what standard input has, if not body; stdout: where the
+    answer goes, if not into the Answer. Returns the Answer and the exit status."""
     environment = cgi_environment(method, path, body, settings, **more)
-    done = subprocess.run([SESSION_TEST], input=body if sent is None else sent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    done = subprocess.run([SESSION_TEST], input=body if sent is None else sent, env=environment, stdout=stdout, stderr=subprocess.PIPE,
                           timeout=60, check=False)
-    return Answer(done.stdout, True), done.returncode
+    return done.stdout and Answer(done.stdout, True), done.returncode
 
 
 def wait_until(holds, within=10, pause=0.02):
