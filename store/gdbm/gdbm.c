@@ -663,7 +663,7 @@ static bool succeeds(const uint8_t *record, const struct found *there)
 static int put_back_once(struct gdbm *g, const struct store_key *key, const uint8_t *record)
 {
 	unsigned number = control_stripe_of(key);
-	struct segment_entry entry = { .key = key, .record = record };
+	struct segment_entry entry = { .key = key, .record = record, .begun = &g->control->stripes[control_stripe_of(key)].begun };
 	struct found found = { .octets = NULL };
 	int status = lock_stripe(g, number);
 
