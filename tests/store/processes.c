@@ -238,10 +238,13 @@ static int threaded(void)
 	return 0;
 }
 
-/* The first change gives the store's process its own threads; the thread sanitizer cannot follow a fork then. */
+/*
+ * The first change gives the store's process its own threads. The thread sanitizer cannot follow a fork then, and the address sanitizer's
+ * allocator may be locked by one of them, for ever in the child.
+ */
 static void use(struct store *store)
 {
-#ifdef __SANITIZE_THREAD__
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 	(void)walk_once(store);
 #else
 	uint64_t state = 77;
