@@ -27,10 +27,13 @@ static _Thread_local struct {
 
 enum kind { NONE, STRIPE, GROWTH, LOCAL, MERGING, SYNCING, PREPARING, KINDS };
 
-static const char *const names[KINDS] = {
-	"none",   "the lock of a stripe", "the lock for new segments and more room", "a lock between the threads of one process", "merging",
-	"syncing"
-};
+static const char *const names[KINDS] = { "none",
+	                                  "the lock of a stripe",
+	                                  "the lock for new segments and more room",
+	                                  "a lock between the threads of one process",
+	                                  "merging",
+	                                  "syncing",
+	                                  "preparing" };
 
 static _Atomic int64_t longest[KINDS];
 

@@ -43,4 +43,4 @@ bench_scripts = \
 	bench/plot.py \
 	bench/run \
 	bench/systems.py
-EXTRA_DIST += $(bench_scripts) bench/README.md
+EXTRA_DIST += $(bench_scripts) bench/README.md doc/bench-peers.svg
