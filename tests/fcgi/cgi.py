@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """The same program as plain CGI: its answers are those of FastCGI."""
 
+import os
 import signal
 import subprocess
 import tempfile
