@@ -61,7 +61,7 @@ static void serve_rota_crowd(struct serve *serve, bool waiting)
 {
 	struct serve_rota *rota = &serve->rota;
 
-	rota->crowded = waiting && !watchdog_any(&serve->watchdog, WATCHDOG_FREE) ? rota->crowded + 1 : 0;
+	rota->crowded = waiting && !watchdog_any(&serve->watchdog, serve->workers_number, WATCHDOG_FREE) ? rota->crowded + 1 : 0;
 	if (rota->crowded < SERVE_CROWDED)
 		return;
 	rota->crowded = 0;

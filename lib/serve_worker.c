@@ -53,6 +53,15 @@ static void serve_worker_look_away(struct serve_worker *k)
 	k->lookout = false;
 }
 
+/* True if a thread waits for new connections, or was called to and is waking up. */
+static bool serve_worker_expected(const struct serve *serve)
+{
+	int wanted = atomic_load(&serve->rota.wanted);
+
+	return watchdog_any(&serve->watchdog, wanted, WATCHDOG_RESTING) ||
+	       watchdog_any(&serve->watchdog, serve->workers_number, WATCHDOG_FREE);
+}
+
 /* Becomes the lookout, if one is needed. */
 static void serve_worker_look_out(struct serve_worker *k)
 {
@@ -60,7 +69,7 @@ static void serve_worker_look_out(struct serve_worker *k)
 
 	/* In this order: who left the role before has waited for connections since. */
 	k->lookout = atomic_compare_exchange_strong(&k->serve->lookout, &vacant, true);
-	if (watchdog_any(&k->serve->watchdog, WATCHDOG_FREE))
+	if (serve_worker_expected(k->serve))
 		serve_worker_look_away(k);
 }
 
@@ -94,7 +103,7 @@ static bool serve_worker_park(struct serve_worker *k, int descriptor)
 	int found;
 
 	watchdog_move(k->slot, WATCHDOG_PARKED);
-	if (!watchdog_any(&k->serve->watchdog, WATCHDOG_FREE) && watchdog_any(&k->serve->watchdog, WATCHDOG_RESTING))
+	if (!serve_worker_expected(k->serve) && watchdog_any(&k->serve->watchdog, k->serve->workers_number, WATCHDOG_RESTING))
 		serve_rota_call(k->serve);
 	do {
 		found = serve_worker_park_once(k, descriptor);

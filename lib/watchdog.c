@@ -66,9 +66,9 @@ bool watchdog_may_sleep(struct watchdog *w)
 	return true;
 }
 
-bool watchdog_any(const struct watchdog *w, enum watchdog_phase phase)
+bool watchdog_any(const struct watchdog *w, int number, enum watchdog_phase phase)
 {
-	for (int i = 0; i < w->slots_number; i++)
+	for (int i = 0; i < number; i++)
 		if (watchdog_phase_of(atomic_load(&w->slots[i].state)) == phase)
 			return true;
 	return false;

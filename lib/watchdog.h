@@ -69,8 +69,8 @@ void watchdog_receive(struct watchdog *w, struct watchdog_slot *slot, int descri
 /* For workers: changes the phase, waiting while the slot is held. phase is any but WATCHDOG_RECEIVING and WATCHDOG_HELD. */
 void watchdog_move(struct watchdog_slot *slot, enum watchdog_phase phase);
 
-/* True if a thread is in phase: WATCHDOG_FREE, one waits for new connections. */
-bool watchdog_any(const struct watchdog *w, enum watchdog_phase phase);
+/* True if one of the first number threads is in phase: WATCHDOG_FREE, one waits for new connections. */
+bool watchdog_any(const struct watchdog *w, int number, enum watchdog_phase phase);
 
 /* The number of requests that have begun so far. */
 uint64_t watchdog_begun(const struct watchdog *w);
