@@ -1,6 +1,6 @@
 # What bench/run starts beside the programs themselves.
 
-noinst_PROGRAMS += bench/cgi_empty bench/cgi_start bench/layers bench/load_fcgi bench/load_sessions
+noinst_PROGRAMS += bench/cgi_empty bench/cgi_empty_libraries bench/cgi_start bench/layers bench/load_fcgi bench/load_sessions
 bench_cgi_empty_SOURCES = bench/cgi_empty.c
 bench_cgi_empty_LDADD =
 bench_cgi_start_SOURCES = bench/cgi_start.c
@@ -12,11 +12,12 @@ bench_load_fcgi_LDADD =
 bench_load_sessions_SOURCES = bench/load_sessions.c
 bench_load_sessions_LDADD = lib/libsesame-core.la
 
-# Linked in the two other ways; bench/run makes them, since not every build can.
-EXTRA_PROGRAMS = bench/cgi_empty_libraries bench/cgi_empty_static bench/cgi_session_static
 bench_cgi_empty_libraries_SOURCES = bench/cgi_empty.c
 bench_cgi_empty_libraries_LDFLAGS = $(AM_LDFLAGS) -Wl,--no-as-needed
 bench_cgi_empty_libraries_LDADD = $(FCGI_LIBS) $(GCRYPT_LIBS) $(GDBM_LIBS) $(XXHASH_LIBS) $(PTHREAD_LIBS)
+
+# Linked in another way; bench/run makes them, since not every build can.
+EXTRA_PROGRAMS = bench/cgi_empty_static bench/cgi_session_static
 bench_cgi_empty_static_SOURCES = bench/cgi_empty.c
 bench_cgi_empty_static_LDFLAGS = $(AM_LDFLAGS) -all-static
 bench_cgi_empty_static_LDADD =
