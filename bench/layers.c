@@ -31,7 +31,7 @@ static struct sess_manager *manager;
 static struct store *memory;
 static struct store_key keys[LAYERS_SESSIONS];
 static char tokens[LAYERS_SESSIONS][SIGNER_TOKEN_SIZE];
-static char headers[LAYERS_SESSIONS][300];
+static char headers[LAYERS_SESSIONS][SIGNER_TOKEN_SIZE + 80];
 static char ids[LAYERS_SESSIONS][SESS_ID_SIZE];
 static int64_t now;
 
@@ -209,7 +209,8 @@ static void prepare_one(long i)
 	if (sess_commit(s, head, sizeof head) != SESS_OK || !(at = strstr(head, "jp_token=")))
 		layers_fail("sess_commit", "no cookie");
 	snprintf(tokens[i], sizeof tokens[i], "%.*s", (int)strcspn(at + 9, ";\r"), at + 9);
-	snprintf(headers[i], sizeof headers[i], "HTTP_COOKIE=theme=dark; _ga=GA1.1.1234567890.1234567890; jp_token=%s; lang=en", tokens[i]);
+	snprintf(headers[i], sizeof headers[i], "HTTP_COOKIE=theme=dark; _ga=GA1.1.1234567890.1234567890; jp_token=%.*s; lang=en",
+	         (int)SIGNER_TOKEN_SIZE - 1, tokens[i]);
 	strcpy(ids[i], sess_id(s));
 	sess_end(s);
 	for (size_t n = 0; n < 2; n++) {

@@ -16,512 +16,27 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <gdbm.h>
 
-#include "bench/held.h"
-#include "store/gdbm/control.h"
-#include "store/store.h"
+#include "bench/crew.h"
+#include "bench/ours.h"
+#include "bench/report.h"
 #include "tests/store/folder.h"
 
 #define HOT 10000u
-#define MILLION 1000000u
 #define ROUNDS_MAX 99
-#define CREW_MAX 8u
 
 static double seconds = 4;
 static int rounds = 15;
 static uint64_t sessions_large = 10 * (uint64_t)MILLION;
 static const char *parent;
-
-/* ---- clocks and chance --------------------------------------------------------------------------------------------- */
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static double since(int64_t begin)
-{
-	return (double)(now_ns() - begin) / 1e9;
-}
-
-static void rest(double time)
-{
-	usleep((useconds_t)(time * 1e6));
-}
-
-static uint64_t chance(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-static struct store_key key_of(uint64_t n)
-{
-	struct store_key key;
-
-	for (uint64_t i = 0; i < STORE_KEY_SIZE / 8; i++) {
-		uint64_t sum = record_sum(&n, sizeof(n), i + 1);
-
-		memcpy(key.octets + 8 * i, &sum, 8);
-	}
-	return key;
-}
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "bench/store: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* What several rounds gave, in order of size. */
-struct series {
-	double values[256];
-	unsigned count;
-};
-
-static double series_add(struct series *series, double value)
-{
-	unsigned at = series->count++;
-
-	for (; at > 0 && series->values[at - 1] > value; at--)
-		series->values[at] = series->values[at - 1];
-	series->values[at] = value;
-	return value;
-}
-
-static double middle(const struct series *series)
-{
-	return series->values[series->count / 2];
-}
-
-static double least(const struct series *series)
-{
-	return series->values[0];
-}
-
-static double most(const struct series *series)
-{
-	return series->values[series->count - 1];
-}
-
-/* ---- what is printed ------------------------------------------------------------------------------------------------ */
-
-__attribute__((format(printf, 1, 2))) static void progress(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	fputs("# ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
-	va_end(arguments);
-}
-
-/* aim 0: there is none. */
-struct target {
-	bool at_least;
-	double floor, aim;
-	const char *unit;
-};
-
-static bool reached(const struct target *target, double value, double bound)
-{
-	return target->at_least ? value >= bound : value <= bound;
-}
-
-/* measured is what stands behind the value, in words. */
-__attribute__((format(printf, 4, 5))) static void row(const char *name, double value, struct target target, const char *format, ...)
-{
-	va_list arguments;
-
-	printf("| %s | %.3g %s | ", name, value, target.unit);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf(" | %s %g%s", target.at_least ? ">=" : "<=", target.floor, target.unit[0] == 'x' ? "" : " ");
-	printf("%s", target.unit[0] == 'x' ? " x" : target.unit);
-	if (target.aim > 0)
-		printf(", aim %g x", target.aim);
-	printf(" | %s |\n", !reached(&target, value, target.floor)                  ? "MISSED"
-	                    : target.aim > 0 && reached(&target, value, target.aim) ? "passed, the aim too"
-	                                                                            : "passed");
-	fflush(stdout);
-}
-
-static struct target at_least(double floor, double aim)
-{
-	return (struct target){ .at_least = true, .floor = floor, .aim = aim, .unit = "x" };
-}
-
-static struct target at_most(double floor, const char *unit)
-{
-	return (struct target){ .floor = floor, .unit = unit };
-}
-
-/* ---- folders ------------------------------------------------------------------------------------------------------- */
-
-static char folder[PATH_MAX];
-
-static void folder_make(void)
-{
-	snprintf(folder, sizeof(folder), "%s/sesame-bench-XXXXXX", parent);
-	if (!mkdtemp(folder))
-		fail(folder);
-}
-
-static uint64_t folder_octets;
-
-static int add_octets(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	(void)path;
-	(void)kind;
-	(void)at;
-	folder_octets += (uint64_t)st->st_blocks * 512;
-	return 0;
-}
-
-static uint64_t disk_used(void)
-{
-	folder_octets = 0;
-	nftw(folder, add_octets, 16, FTW_PHYS);
-	return folder_octets;
-}
-
-/* The journal's first and last segment, as the control file has them; 0, 0 when nobody is in the store. */
-struct segments {
-	unsigned first, last;
-};
-
-static struct segments segments_of(const char *store)
-{
-	char path[PATH_MAX + 32];
-	uint64_t word = 0;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s/control", folder, store);
-	fd = open(path, O_RDONLY);
-	if (fd >= 0) {
-		if (pread(fd, &word, sizeof(word), offsetof(struct control, segments)) != (ssize_t)sizeof(word))
-			fail(path);
-		close(fd);
-	}
-	return (struct segments){ control_first(word), control_last(word) };
-}
-
-/* Until every full segment was merged. */
-static void await_merges(const char *store)
-{
-	struct segments segments = segments_of(store);
-
-	while (segments.first < segments.last) {
-		rest(0.01);
-		segments = segments_of(store);
-	}
-}
-
-/* ---- ours ---------------------------------------------------------------------------------------------------------- */
-
-static struct store *open_ours(const char *name, enum store_sync sync, bool brief)
-{
-	char location[PATH_MAX + 32], why[512] = "";
-	struct store_options options = { .location = location, .wait_ms = 2000, .sync = sync, .brief = brief, .why = why, .why_size = 512 };
-	struct store *store;
-
-	snprintf(location, sizeof(location), "gdbm:%s/%s", folder, name);
-	if (store_open(&store, &options) != STORE_OK) {
-		fprintf(stderr, "bench/store: %s\n", why);
-		exit(1);
-	}
-	return store;
-}
-
-static const struct store_change two_counters[] = {
-	{ .what = STORE_ADD, .name = "visits", .name_size = 6, .number = 1, .until = RECORD_NEVER },
-	{ .what = STORE_ADD, .name = "events", .name_size = 6, .number = 1, .until = RECORD_NEVER },
-};
-
-static void apply(struct store *store, uint64_t n, enum store_condition condition, int64_t lifetime, struct record *record)
-{
-	int64_t now = time(NULL);
-	struct store_update update = { .condition = condition,
-		                       .now = now,
-		                       .idle_deadline = now + lifetime,
-		                       .final_deadline = now + 2592000,
-		                       .extend_before = INT64_MIN,
-		                       .changes = two_counters,
-		                       .count = condition == STORE_IF_PRESENT ? 1 : 2 };
-	struct store_key key = key_of(n);
-	int status;
-
-	/* Sessions are created faster than they can be merged, so this may have to wait, longer than a request would. */
-	do
-		status = store_apply(store, &key, &update, record);
-	while (status == STORE_BUSY && condition == STORE_IF_ABSENT);
-
-	if (status != STORE_OK) {
-		fprintf(stderr, "bench/store: session %" PRIu64 ": %s\n", n, store_status_name(status));
-		exit(1);
-	}
-}
-
-static void change(struct store *store, uint64_t n, struct record *record)
-{
-	apply(store, n, STORE_IF_PRESENT, 604800, record);
-}
-
-/* Creates sessions from .. to - 1 that live for lifetime seconds if nobody uses them. */
-static void create(struct store *store, uint64_t from, uint64_t to, int64_t lifetime)
-{
-	struct record record;
-
-	record_init(&record);
-	for (uint64_t n = from; n < to; n++) {
-		if (n > from && (n - from) % (2 * MILLION) == 0)
-			progress("%" PRIu64 " million sessions", n / MILLION);
-		apply(store, n, STORE_IF_ABSENT, lifetime, &record);
-	}
-	record_free(&record);
-}
-
-/* A store that holds this many sessions, orderly closed. */
-static void fill(const char *name, uint64_t sessions)
-{
-	struct store *store = open_ours(name, STORE_SYNC_EVERY_SECOND, false);
-
-	create(store, 0, sessions, 604800);
-	store_close(store);
-}
-
-/* Changes random ones of the first `of` sessions until the time is up; operations a second. */
-static double work(struct store *store, uint64_t of, double duration, uint64_t *state)
-{
-	int64_t begin = now_ns(), end = begin + (int64_t)(duration * 1e9);
-	struct record record;
-	uint64_t done = 0;
-
-	record_init(&record);
-	while (now_ns() < end)
-		for (int i = 0; i < 16; i++, done++)
-			change(store, chance(state) % of, &record);
-	record_free(&record);
-	return (double)done / since(begin);
-}
-
-/* ---- how long each one takes ---------------------------------------------------------------------------------------- */
-
-#define PARTS 16u /* of each power of two */
-
-struct times {
-	uint64_t counts[64 * PARTS];
-	uint64_t total;
-	int64_t longest;
-};
-
-static void times_add(struct times *times, int64_t ns)
-{
-	uint64_t n = ns > PARTS ? (uint64_t)ns : PARTS;
-	unsigned power = 63 - (unsigned)__builtin_clzll(n);
-
-	times->counts[power * PARTS + ((n >> (power - 4)) % PARTS)]++;
-	times->total++;
-	times->longest = ns > times->longest ? ns : times->longest;
-}
-
-static void times_sum(struct times *sum, const struct times *times)
-{
-	for (unsigned i = 0; i < 64 * PARTS; i++)
-		sum->counts[i] += times->counts[i];
-	sum->total += times->total;
-	sum->longest = times->longest > sum->longest ? times->longest : sum->longest;
-}
-
-/* In milliseconds, the upper end of where it lies; beyond is the share of those that took longer. */
-static double times_beyond(const struct times *times, double beyond)
-{
-	uint64_t left = (uint64_t)((double)times->total * beyond), at = 64 * PARTS;
-
-	while (at > 0 && times->counts[at - 1] <= left)
-		left -= times->counts[--at];
-	return at == 0 ? 0 : (double)(PARTS + at % PARTS) * (double)(UINT64_C(1) << (at / PARTS)) / PARTS / 1e6;
-}
-
-static double work_timed(struct store *store, uint64_t of, double duration, uint64_t *state, struct times *times)
-{
-	int64_t begin = now_ns(), end = begin + (int64_t)(duration * 1e9), at = begin;
-	struct record record;
-	uint64_t done = 0;
-
-	record_init(&record);
-	for (; at < end; done++) {
-		int64_t before = at;
-
-		change(store, chance(state) % of, &record);
-		at = now_ns();
-		times_add(times, at - before);
-	}
-	record_free(&record);
-	return (double)done / since(begin);
-}
-
-/* ---- crews: processes that live from round to round, and work when it is their turn ---------------------------------- */
-
-struct seat {
-	pid_t process;
-	_Atomic uint32_t turn, ended; /* begun and ended turns; TURN_HOME ends the process */
-	double rate;
-	uint64_t anonymous, shared; /* KiB, after the turn */
-	struct times times;
-	struct held held;
-};
-
-#define TURN_HOME UINT32_MAX
-
-struct crew {
-	unsigned size;
-	uint64_t of; /* what the next turn is about */
-	double duration;
-	bool timed;
-	struct seat seats[CREW_MAX];
-};
-
-static uint64_t memory_of_process(const char *name)
-{
-	FILE *status = fopen("/proc/self/status", "r");
-	char line[256];
-	size_t length = strlen(name);
-	uint64_t kib = 0;
-
-	while (status && fgets(line, sizeof(line), status))
-		if (strncmp(line, name, length) == 0 && line[length] == ':')
-			kib = strtoull(line + length + 1, NULL, 10);
-	if (status)
-		fclose(status);
-	return kib;
-}
-
-static void seat_work(struct crew *crew, struct seat *seat, struct store *store, uint64_t *state)
-{
-	held_begin();
-	if (crew->timed)
-		seat->rate = work_timed(store, crew->of, crew->duration, state, &seat->times);
-	else
-		seat->rate = work(store, crew->of, crew->duration, state);
-	held_end(&seat->held);
-	seat->anonymous = memory_of_process("RssAnon");
-	seat->shared = memory_of_process("RssShmem");
-}
-
-static void seat_run(struct crew *crew, struct seat *seat, const char *name)
-{
-	struct store *store;
-	uint64_t state = UINT64_C(88172645463325252) + 977 * (uint64_t)(seat - crew->seats);
-	uint32_t turn;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the program ends early, so do they */
-	store = open_ours(name, STORE_SYNC_EVERY_SECOND, false);
-	atomic_store(&seat->ended, 0);
-	for (;;) {
-		while ((turn = atomic_load(&seat->turn)) == atomic_load(&seat->ended))
-			usleep(200);
-		if (turn == TURN_HOME)
-			break;
-		seat_work(crew, seat, store, &state);
-		atomic_store(&seat->ended, turn);
-	}
-	store_close(store);
-	_exit(0);
-}
-
-static void seat_await(const struct seat *seat, uint32_t turn)
-{
-	int status;
-
-	while (atomic_load(&seat->ended) != turn) {
-		if (waitpid(seat->process, &status, WNOHANG) == seat->process) {
-			fprintf(stderr, "bench/store: a worker ended early (status %04x)\n", (unsigned)status);
-			exit(1);
-		}
-		usleep(1000);
-	}
-}
-
-static struct crew *crew_begin(unsigned size, const char *name)
-{
-	struct crew *crew = mmap(NULL, sizeof(*crew), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t process;
-
-	if (crew == MAP_FAILED)
-		fail("mmap");
-	crew->size = size;
-	for (unsigned i = 0; i < size; i++) {
-		atomic_store(&crew->seats[i].ended, TURN_HOME);
-		fflush(NULL);
-		process = fork();
-		if (process < 0)
-			fail("fork");
-		if (process == 0)
-			seat_run(crew, &crew->seats[i], name);
-		crew->seats[i].process = process;
-	}
-	for (unsigned i = 0; i < size; i++)
-		seat_await(&crew->seats[i], 0);
-	return crew;
-}
-
-static void crew_start(struct crew *crew, uint64_t of, double duration, bool timed)
-{
-	crew->of = of;
-	crew->duration = duration;
-	crew->timed = timed;
-	for (unsigned i = 0; i < crew->size; i++)
-		atomic_fetch_add(&crew->seats[i].turn, 1);
-}
-
-/* What they did together, operations a second. */
-static double crew_await(struct crew *crew)
-{
-	double sum = 0;
-
-	for (unsigned i = 0; i < crew->size; i++) {
-		seat_await(&crew->seats[i], atomic_load(&crew->seats[i].turn));
-		sum += crew->seats[i].rate;
-	}
-	return sum;
-}
-
-static double crew_work(struct crew *crew, uint64_t of, double duration)
-{
-	crew_start(crew, of, duration, false);
-	return crew_await(crew);
-}
-
-static void crew_end(struct crew *crew)
-{
-	for (unsigned i = 0; i < crew->size; i++)
-		atomic_store(&crew->seats[i].turn, TURN_HOME);
-	for (unsigned i = 0; i < crew->size; i++)
-		waitpid(crew->seats[i].process, NULL, 0);
-	munmap(crew, sizeof(*crew));
-}
 
 /* ---- bare GDBM ----------------------------------------------------------------------------------------------------- */
 
@@ -591,7 +106,7 @@ static void section_small(void)
 	double turn = seconds / 8;
 	GDBM_FILE handle;
 
-	folder_make();
+	folder_make(parent);
 	fill("ours", HOT);
 	single = crew_begin(1, "ours");
 	crowd = crew_begin(4, "ours");
@@ -676,7 +191,7 @@ static void section_random(void)
 
 	if (sweeper == MAP_FAILED)
 		fail("mmap");
-	folder_make();
+	folder_make(parent);
 	progress("random: a million sessions");
 	handle = open_bare(MILLION);
 	fill("ours", MILLION);
@@ -751,7 +266,7 @@ static void section_brief(void)
 	double first;
 	struct store *store;
 
-	folder_make();
+	folder_make(parent);
 	progress("brief: a million sessions");
 	fill("ours", MILLION);
 	stopped = disk_used();
@@ -835,7 +350,7 @@ static void section_always(void)
 	struct store *store;
 	int fd;
 
-	folder_make();
+	folder_make(parent);
 	snprintf(path, sizeof(path), "%s/synced", folder);
 	fd = open(path, O_RDWR | O_CREAT, 0600);
 	if (fd < 0 || (errno = posix_fallocate(fd, 0, 64 << 20)) != 0)
@@ -918,7 +433,7 @@ static void section_ten_million(void)
 	uint64_t end, stored;
 	int64_t begin = now_ns();
 
-	folder_make();
+	folder_make(parent);
 	fill("little", HOT);
 	progress("ten-million: three journals from 100,000 sessions on");
 	fill("first", MILLION / 10);

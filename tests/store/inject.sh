@@ -1,6 +1,6 @@
 #!/bin/sh
-# The kernel refuses a program one system call after the other (strace): it says so or does without, never crashes, and what it answered stays.
-# The program is as it is installed: nothing in it is wrapped. SESAME_LONG: each call that it makes, with each error.
+# The kernel refuses a program one system call after the other (strace): it says so or does without, never crashes, and what it answered
+# stays. The program is as it is installed: nothing in it is wrapped. SESAME_LONG: each call that it makes, with each error.
 
 . "${SESAME_SOURCE:-.}/tests/tap.sh"
 

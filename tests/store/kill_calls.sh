@@ -1,7 +1,7 @@
 #!/bin/sh
 # The programs as they are, killed at each of their system calls by strace: a plain CGI program that creates, changes, removes, renames,
-# fills segments and merges them, walks, sweeps; the first one after a reboot; one that stops in order. After each kill another program finds
-# what was answered, and what was not either done or not.
+# fills segments and merges them, walks, sweeps; the first one after a reboot; one that stops in order. After each kill another program
+# finds what was answered, and what was not either done or not.
 #
 # SESAME_LONG: every call from the first one on that has to do with the store; otherwise some of them, others each day.
 

@@ -1,6 +1,6 @@
 /*
- * kill_points.c - each operation of the store, with the process that does it killed after its first, second, … last step: every store into
- * mapped memory that others see (store/gdbm/hook.h), and every system call that changes something. After each kill
+ * kill_points.c - each operation of the store, with the process that does it killed after each of its steps: every store into mapped memory
+ * that others see (store/gdbm/hook.h), and every system call that changes something. After each kill
  *
  *   - another process finds what was answered, and what was not answered either done or not, and no rename half done;
  *   - it changes the same sessions at once, or only reads them;
@@ -30,41 +30,16 @@
 #include "store/gdbm/control.h"
 #include "store/store.h"
 #include "tests/store/folder.h"
+#include "tests/store/kill_ledger.h"
 #include "tests/store/steps.h"
 #include "tests/tap.h"
 
 #define STRIDE 97
 #define STEPS_SHORT 80 /* an operation of fewer steps is always swept whole */
-#define KEYS 900u
-#define WATCHED 880u /* where those who come after a kill make new sessions */
-#define LIMIT 30     /* seconds that one process may take */
-#define HEIRS 24     /* steps of the first one after a kill, more than it takes to put things in order */
-#define CROWDED 5    /* the shard that most keys are in */
+#define WATCHED 880u   /* where those who come after a kill make new sessions */
+#define LIMIT 30       /* seconds that one process may take */
+#define HEIRS 24       /* steps of the first one after a kill, more than it takes to put things in order */
 
-#define NONE (-1)
-#define GONE (-2)
-
-/* ---- what is known of each session, in memory that outlives everyone ------------------------------------------------- */
-
-struct entry {
-	int64_t is, would; /* the answered value, and the one that was asked for */
-	bool flying;       /* asked for and not answered */
-	bool touched;      /* was so at the kill */
-};
-
-struct ledger {
-	struct entry entries[KEYS];
-	int renamed_from, renamed_to; /* the rename that is under way, or -1 */
-	int64_t now, next;            /* the clock, and a value that was never stored */
-	uint64_t longest_us, steps;
-	int bits[2];           /* of the crowded file's directory: after the setup, and at last */
-	bool changes;          /* those who come after the kill make some */
-	unsigned opened;       /* by the process that is there all the time */
-	char last[STEPS_NAME]; /* the step that the process was killed after */
-	char wrong[256];
-};
-
-static struct ledger *ledger;
 static char top[64], folder[96];
 
 struct scenario {
@@ -80,66 +55,6 @@ struct scenario {
 	bool goes_on;          /* many segments are filled after the kill */
 	bool grows;            /* the crowded GDBM file does */
 };
-
-__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
-{
-	va_list arguments;
-
-	if (ledger->wrong[0])
-		return;
-	va_start(arguments, format);
-	vsnprintf(ledger->wrong, sizeof(ledger->wrong), format, arguments);
-	va_end(arguments);
-}
-
-/* Where in its directory GDBM keeps a key, as long as the directory has its first size of 512. */
-static unsigned directory_entry(const struct store_key *key)
-{
-	uint32_t hash = 0x238f13afu * STORE_KEY_SIZE;
-
-	for (unsigned i = 0; i < STORE_KEY_SIZE; i++)
-		hash = (hash + ((uint32_t)(int8_t)key->octets[i] << (i * 5 % 24))) & INT32_MAX;
-	return ((hash * 1103515243u + 12345u) & INT32_MAX) >> 22;
-}
-
-static struct store_key keys[KEYS];
-
-/* In one shard all but every sixteenth, and there in one entry of the directory, so that buckets split and the directory doubles. */
-static void choose_keys(void)
-{
-	for (uint64_t n = 0, attempt = 0; n < KEYS; attempt++) {
-		struct store_key *key = &keys[n];
-
-		for (uint64_t i = 0; i < STORE_KEY_SIZE / 8; i++) {
-			uint64_t sum = record_sum(&attempt, sizeof(attempt), i + 1);
-
-			memcpy(key->octets + 8 * i, &sum, 8);
-		}
-		key->octets[0] = n % 16 == 15 ? key->octets[0] % 4 : CROWDED;
-		n += n % 16 == 15 || directory_entry(key) == 1;
-	}
-}
-
-static struct store_key key_of(unsigned n)
-{
-	return keys[n];
-}
-
-static uint64_t microseconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void took(uint64_t begun)
-{
-	uint64_t us = microseconds() - begun;
-
-	if (us > ledger->longest_us)
-		ledger->longest_us = us;
-}
 
 static struct store *open_store(const struct scenario *scenario, bool brief)
 {
@@ -159,122 +74,6 @@ static struct store *open_store(const struct scenario *scenario, bool brief)
 		complain("it does not open: %s", why);
 	took(begun);
 	return store;
-}
-
-/* ---- operations that keep the ledger ---------------------------------------------------------------------------------- */
-
-static void asked(unsigned n, int64_t would)
-{
-	ledger->entries[n].would = would;
-	ledger->entries[n].flying = true;
-}
-
-static void answered(unsigned n, int status)
-{
-	struct entry *entry = &ledger->entries[n];
-
-	if (status == STORE_OK)
-		entry->is = entry->would;
-	else
-		complain("session %u: %s", n, store_status_name(status));
-	entry->flying = false;
-}
-
-/* The value stands twice in a session: as a number, and as that many octets of itself. */
-static size_t body_of(int64_t value, char body[512])
-{
-	size_t size = 100 + (size_t)value % 300;
-
-	memset(body, (int)('a' + value % 26), size);
-	return size;
-}
-
-static int write_value(struct store *store, unsigned n, enum store_condition condition, int64_t value, int64_t lives)
-{
-	char body[512];
-	struct store_change changes[2] = {
-		{ .what = STORE_SET_INTEGER, .name = "n", .name_size = 1, .number = value, .until = RECORD_NEVER },
-		{ .what = STORE_SET_OCTETS, .name = "body", .name_size = 4, .octets = body, .until = RECORD_NEVER },
-	};
-	struct store_update update = { .condition = condition,
-		                       .now = ledger->now,
-		                       .idle_deadline = ledger->now + lives,
-		                       .final_deadline = ledger->now + 864000,
-		                       .extend_before = INT64_MIN,
-		                       .changes = changes,
-		                       .count = 2 };
-	struct store_key key = key_of(n);
-	struct record record;
-	int status;
-
-	changes[1].size = (uint32_t)body_of(value, body);
-	record_init(&record);
-	status = store_apply(store, &key, &update, &record);
-	record_free(&record);
-	return status;
-}
-
-static void create(struct store *store, unsigned n)
-{
-	asked(n, ledger->next++);
-	answered(n, write_value(store, n, STORE_IF_ABSENT, ledger->entries[n].would, 86400));
-}
-
-static void set(struct store *store, unsigned n)
-{
-	asked(n, ledger->next++);
-	answered(n, write_value(store, n, STORE_IF_PRESENT, ledger->entries[n].would, 86400));
-}
-
-/* Takes two steps back, so that no other change leads to the same. The body says nothing of the new value then, so it goes. */
-static void add(struct store *store, unsigned n)
-{
-	struct store_change changes[2] = { { .what = STORE_ADD, .name = "n", .name_size = 1, .number = 100000, .until = RECORD_NEVER },
-		                           { .what = STORE_UNSET, .name = "body", .name_size = 4 } };
-	struct store_update update = {
-		.condition = STORE_IF_PRESENT, .now = ledger->now, .extend_before = INT64_MIN, .changes = changes, .count = 2
-	};
-	struct store_key key = key_of(n);
-	struct record record;
-
-	asked(n, ledger->entries[n].is + 100000);
-	record_init(&record);
-	answered(n, store_apply(store, &key, &update, &record));
-	record_free(&record);
-}
-
-static struct store_tombstone grave(void)
-{
-	return (struct store_tombstone){ .grace = ledger->now + 600, .final_deadline = ledger->now + 864000 };
-}
-
-static void take_away(struct store *store, unsigned n)
-{
-	struct store_tombstone tombstone = grave();
-	struct store_key key = key_of(n);
-
-	asked(n, GONE);
-	answered(n, store_remove(store, &key, ledger->now, &tombstone));
-}
-
-static void move(struct store *store, unsigned from, unsigned to)
-{
-	struct store_update update = { .condition = STORE_IF_PRESENT, .now = ledger->now, .extend_before = INT64_MIN };
-	struct store_key a = key_of(from), b = key_of(to);
-	struct store_tombstone tombstone = grave();
-	struct record record;
-	int status;
-
-	asked(from, GONE);
-	asked(to, ledger->entries[from].is);
-	ledger->renamed_from = (int)from;
-	ledger->renamed_to = (int)to;
-	record_init(&record);
-	status = store_rename(store, &a, &b, &update, &tombstone, &record);
-	record_free(&record);
-	answered(to, status);
-	answered(from, status);
-	ledger->renamed_from = ledger->renamed_to = -1;
 }
 
 /* ---- the operations that are killed ----------------------------------------------------------------------------------- */
@@ -368,29 +167,6 @@ static void sweep_all(struct store *store)
 		complain("sweep: %s", store_status_name(status));
 }
 
-static bool count_one(void *context, const struct store_key *key, const uint8_t *record)
-{
-	(void)key;
-	(void)record;
-	++*(unsigned *)context;
-	return true;
-}
-
-static unsigned walk_all(struct store *store)
-{
-	unsigned count = 0;
-	uint64_t cursor = 0;
-	struct store_walk walk = { .each = count_one, .context = &count, .now = ledger->now };
-	int status;
-
-	do
-		status = store_walk(store, &cursor, &walk);
-	while (status == STORE_OK && cursor != 0);
-	if (status != STORE_OK)
-		complain("walk: %s", store_status_name(status));
-	return count;
-}
-
 #define ALWAYS STORE_SYNC_ALWAYS
 #define SMALL (8u << 10)
 #define LARGE (1u << 20)
@@ -449,62 +225,7 @@ static const struct scenario scenarios[] = {
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 
-/* ---- looking --------------------------------------------------------------------------------------------------------- */
-
-static int64_t value_in(struct store *store, unsigned n)
-{
-	struct store_key key = key_of(n);
-	struct record_field number, octets;
-	struct record record;
-	uint64_t begun = microseconds();
-	char body[512];
-	int64_t value = NONE;
-	int status;
-
-	record_init(&record);
-	status = store_load(store, &key, ledger->now, &record);
-	took(begun);
-	if (status == STORE_GONE)
-		value = GONE;
-	else if (status == STORE_OK && record_find(record.octets, "n", 1, ledger->now, &number)) {
-		value = number.number;
-		if (record_find(record.octets, "body", 4, ledger->now, &octets) &&
-		    (octets.size != body_of(value, body) || memcmp(octets.octets, body, octets.size) != 0))
-			complain("session %u is half of one change and half of another", n);
-	} else if (status != STORE_ABSENT)
-		complain("session %u cannot be read: %s", n, store_status_name(status));
-	record_free(&record);
-	return value;
-}
-
-/* It has happened or not. */
-static void look_at_rename(const char *when, int64_t seen[KEYS])
-{
-	int from = ledger->renamed_from, to = ledger->renamed_to;
-
-	ledger->renamed_from = ledger->renamed_to = -1;
-	if (from >= 0 && (seen[from] == GONE) != (seen[to] != NONE))
-		complain("%s: the rename of session %d is half done", when, from);
-}
-
-/* Compares all sessions with the ledger, and settles what was under way. */
-static void look(struct store *store, const char *when)
-{
-	int64_t seen[KEYS];
-
-	for (unsigned n = 0; n < KEYS; n++)
-		seen[n] = value_in(store, n);
-	look_at_rename(when, seen);
-	for (unsigned n = 0; n < KEYS; n++) {
-		struct entry *entry = &ledger->entries[n];
-
-		if (seen[n] != entry->is && !(entry->flying && seen[n] == entry->would))
-			complain("%s: session %u is %" PRId64 ", should be %" PRId64 "%s%" PRId64, when, n, seen[n], entry->is,
-			         entry->flying ? " or " : "; ", entry->would);
-		entry->is = seen[n];
-		entry->flying = false;
-	}
-}
+/* ---- the folder ------------------------------------------------------------------------------------------------------ */
 
 /* The exponent in the size of the crowded GDBM file's directory. */
 static int directory_bits(void)
@@ -576,7 +297,7 @@ static bool of_no_stopped_store(const char *name)
 /* What lives for one boot only is gone. */
 static void reboot(void)
 {
-	char last[64];
+	char last[64] = "";
 
 	(void)files(of_this_boot, true, last);
 }
@@ -706,7 +427,7 @@ static void at_last(const struct scenario *scenario)
 {
 	struct store *store = open_store(scenario, false);
 	unsigned expected = 0, walked;
-	char last[64];
+	char last[64] = "";
 
 	if (!store)
 		return;

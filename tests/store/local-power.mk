@@ -9,7 +9,8 @@ shim_ldflags = $(AM_LDFLAGS)
 endif
 
 check_PROGRAMS += tests/store/power_cut
-tests_store_power_cut_SOURCES = tests/store/power_cut.c tests/store/shim_trace.c tests/store/shim_trace.h $(shim_sources)
+tests_store_power_cut_SOURCES = tests/store/power_cut.c tests/store/power_book.c tests/store/power_book.h tests/store/shim_trace.c \
+	tests/store/shim_trace.h $(shim_sources)
 tests_store_power_cut_LDFLAGS = $(shim_ldflags)
 tests_store_power_cut_LDADD = store/libstore.la
 if !SANITIZED

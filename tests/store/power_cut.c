@@ -22,57 +22,14 @@
 #include "store/gdbm/control.h"
 #include "store/store.h"
 #include "tests/store/folder.h"
+#include "tests/store/power_book.h"
 #include "tests/store/shim_calls.h"
 #include "tests/store/shim_trace.h"
 #include "tests/tap.h"
 
-#define PROCESSES 2u
-#define THREADS 3u
-#define BRIEF (PROCESSES * THREADS) /* the owner that the plain CGI programs are, one after the other */
-#define OWNERS (BRIEF + 1)
-#define KEYS_EACH 60u
-#define KEYS (OWNERS * KEYS_EACH)
-#define OLD_EACH 20u /* of them were there before the run */
-#define VERSIONS 400u
-#define SEEN_MAX 40000u
-#define SHARDS 8u
 #define SECOND 1000000u
 #define BRIEF_PAUSE_MS 40u
 #define WORKERS 2u
-
-/* ---- what is known of the keys ---------------------------------------------------------------------------------------- */
-
-/* What stands under a key at one time: a count (from 1 on), nothing, or a tombstone. */
-enum { NOTHING = 0, GONE = -1 };
-
-struct version {
-	int32_t count;
-	int32_t partner;          /* the other key of a rename, or -1 */
-	uint32_t begun, answered; /* marks in the trace */
-};
-
-struct key {
-	_Atomic uint32_t last; /* version */
-	struct version versions[VERSIONS];
-};
-
-/* One thread met the work of another. */
-struct seen {
-	uint32_t begun, mark, key;
-	int32_t count;
-};
-
-struct book {
-	struct key keys[KEYS];
-	struct seen seen[SEEN_MAX];
-	_Atomic uint32_t seen_count, refused, changes;
-	_Atomic uint32_t recent[OWNERS]; /* the key that each is at work on */
-	_Atomic uint64_t late_us;        /* how long the machine let someone wait who wanted to run */
-	_Atomic bool stop;
-	uint32_t brief_next, brief_runs; /* what the owner BRIEF is at */
-	uint32_t mode;
-	int64_t now;
-};
 
 struct mode {
 	const char *name, *claim;
@@ -121,83 +78,7 @@ static const struct mode modes[] = {
 
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
-static struct book *book;
-static struct trace *trace;
 static char top[64], template[96], folder[96], states[96], stale_control[160];
-
-static struct store_key key_of(uint32_t n)
-{
-	struct store_key key;
-
-	for (uint64_t i = 0; i < STORE_KEY_SIZE / 8; i++) {
-		uint64_t sum = record_sum(&n, sizeof(n), i + 1);
-
-		memcpy(key.octets + 8 * i, &sum, 8);
-	}
-	key.octets[0] &= SHARDS - 1;
-	return key;
-}
-
-static struct store *open_store(const char *path, enum store_sync sync, bool brief)
-{
-	char location[128], why[256] = "";
-	struct store_options options = { .location = location,
-		                         .wait_ms = 5000,
-		                         .sync = sync,
-		                         .brief = brief,
-		                         .journal_size = 64 << 10,
-		                         .why = why,
-		                         .why_size = sizeof(why) };
-	struct store *store;
-
-	snprintf(location, sizeof(location), "gdbm:%s", path);
-	if (store_open(&store, &options) == STORE_OK)
-		return store;
-	printf("# %s\n", why);
-	return NULL;
-}
-
-static struct store_update update_of(enum store_condition condition, const struct store_change *one)
-{
-	return (struct store_update){ .condition = condition,
-		                      .now = book->now,
-		                      .idle_deadline = book->now + 86400,
-		                      .final_deadline = book->now + 864000,
-		                      .extend_before = INT64_MIN,
-		                      .changes = one,
-		                      .count = one ? 1 : 0 };
-}
-
-static int add(struct store *store, uint32_t n, enum store_condition condition)
-{
-	struct store_change one = { .what = STORE_ADD, .name = "n", .name_size = 1, .number = 1, .until = RECORD_NEVER };
-	struct store_update update = update_of(condition, &one);
-	struct store_key key = key_of(n);
-	struct record record;
-	int status;
-
-	record_init(&record);
-	status = store_apply(store, &key, &update, &record);
-	record_free(&record);
-	return status;
-}
-
-/* *ret as in a version; -2 when it cannot be so. */
-static int look(struct store *store, uint32_t n, int32_t *ret)
-{
-	struct store_key key = key_of(n);
-	struct record_field field;
-	struct record record;
-	int status;
-
-	record_init(&record);
-	status = store_load(store, &key, book->now, &record);
-	*ret = status == STORE_GONE ? GONE : NOTHING;
-	if (status == STORE_OK)
-		*ret = record_find(record.octets, "n", 1, book->now, &field) ? (int32_t)field.number : -2;
-	record_free(&record);
-	return status == STORE_OK || status == STORE_GONE || status == STORE_ABSENT ? STORE_OK : status;
-}
 
 /* ---- the run ------------------------------------------------------------------------------------------------------- */
 
@@ -207,44 +88,6 @@ struct owner {
 	uint64_t state;
 	unsigned think_us;
 };
-
-static struct version *version_begin(uint32_t n, int32_t count, int32_t partner)
-{
-	struct key *key = &book->keys[n];
-	struct version *version = &key->versions[key->last + 1];
-
-	*version = (struct version){ .count = count, .partner = partner, .begun = trace_mark(trace), .answered = TRACE_NONE };
-	atomic_fetch_add(&key->last, 1);
-	return version;
-}
-
-static int32_t count_now(uint32_t n)
-{
-	return book->keys[n].versions[book->keys[n].last].count;
-}
-
-/* brief: the tombstone has expired before it is merged, so that nothing is left of the key. */
-static int do_remove(struct store *store, uint32_t n, bool brief)
-{
-	struct store_tombstone grave = { .grace = book->now + (brief ? 0 : 600), .final_deadline = book->now + (brief ? 0 : 864000) };
-	struct store_key key = key_of(n);
-
-	return store_remove(store, &key, book->now, &grave);
-}
-
-static int do_rename(struct store *store, uint32_t from, uint32_t to)
-{
-	struct store_tombstone grave = { .grace = book->now + 600, .final_deadline = book->now + 864000 };
-	struct store_update update = update_of(STORE_IF_PRESENT, NULL);
-	struct store_key a = key_of(from), b = key_of(to);
-	struct record record;
-	int status;
-
-	record_init(&record);
-	status = store_rename(store, &a, &b, &update, &grave, &record);
-	record_free(&record);
-	return status;
-}
 
 /* A key of one's own that stands there, or the first one. */
 static uint32_t some_live(struct owner *owner)
@@ -433,15 +276,6 @@ static void keep_control(void)
 
 	snprintf(command, sizeof(command), "cp %s/control %s", folder, stale_control);
 	(void)!system(command);
-}
-
-static void begin_book(void)
-{
-	memset(book, 0, sizeof(*book));
-	book->now = time(NULL);
-	book->brief_next = BRIEF * KEYS_EACH + OLD_EACH;
-	for (uint32_t n = 0; n < KEYS; n++)
-		book->keys[n].versions[0] = (struct version){ .count = n % KEYS_EACH < OLD_EACH ? 1 : NOTHING, .partner = -1 };
 }
 
 static void remove_folder(const char *path)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What is valid for one boot and one place is not trusted at another: the control file of an earlier boot, mapped files without one, a copied
-# folder. And nothing of it is left after an orderly stop.
+# What is valid for one boot and one place is not trusted at another: the control file of an earlier boot, mapped files without one, a
+# copied folder. And nothing of it is left after an orderly stop.
 
 . "${SESAME_SOURCE:-.}/tests/tap.sh"
 
