@@ -27,6 +27,7 @@ void journal_init(struct journal *journal, int folder, struct control *control, 
 	journal->syncing = NULL;
 	journal->syncing_gone = false;
 	atomic_store(&journal->prepared, 0);
+	atomic_store(&journal->furnished, 0);
 	pthread_rwlock_init(&journal->mapping, NULL);
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		atomic_store(&journal->views[i], NULL);
@@ -238,6 +239,21 @@ static int new_segment(struct journal *journal, uint32_t number, size_t frame, s
 	return status;
 }
 
+static int furnished_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+{
+	int status = new_segment(journal, number, frame, ret), error;
+
+	if (status != STORE_OK)
+		return status;
+	status = segment_furnish(*ret);
+	if (status != STORE_OK) {
+		error = errno;
+		segment_unmap(*ret);
+		errno = error;
+	}
+	return status;
+}
+
 static int take_prepared(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
 {
 	struct timespec deadline;
@@ -247,31 +263,32 @@ static int take_prepared(struct journal *journal, uint32_t number, size_t frame,
 	status = control_lock(&journal->control->preparing, &deadline);
 	if (status != STORE_OK)
 		return status;
-	status = new_segment(journal, number, frame, ret);
+	status = furnished_segment(journal, number, frame, ret);
 	control_unlock(&journal->control->preparing);
 	return status;
 }
 
 /* No view of it is kept: until it is in use its files may be made anew. */
-static void prepare(struct journal *journal, uint32_t number)
+static void prepare(struct journal *journal, uint32_t number, _Atomic uint32_t *done,
+                    int (*make)(struct journal *journal, uint32_t number, size_t frame, struct segment **ret))
 {
 	struct segment *segment;
 
-	if (control_try(&journal->control->preparing) != STORE_OK)
+	if (atomic_load(done) == number || control_try(&journal->control->preparing) != STORE_OK)
 		return;
-	if (control_last(atomic_load(&journal->control->segments)) < number && new_segment(journal, number, 0, &segment) == STORE_OK) {
+	if (control_last(atomic_load(&journal->control->segments)) < number && make(journal, number, 0, &segment) == STORE_OK) {
 		segment_unmap(segment);
-		atomic_store(&journal->prepared, number);
+		atomic_store(done, number);
 	}
 	control_unlock(&journal->control->preparing);
 }
 
 void journal_prepare(struct journal *journal)
 {
-	uint32_t last = control_last(atomic_load(&journal->control->segments)), known = atomic_load(&journal->prepared);
+	uint32_t last = control_last(atomic_load(&journal->control->segments));
 
-	for (uint32_t n = known > last ? known + 1 : last + 1; n <= last + JOURNAL_AHEAD; n++)
-		prepare(journal, n);
+	prepare(journal, last + 1, &journal->furnished, furnished_segment);
+	prepare(journal, last + JOURNAL_AHEAD, &journal->prepared, new_segment);
 }
 
 /* Begins segment last + 1. The caller holds the growth lock. */

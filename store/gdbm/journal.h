@@ -25,7 +25,8 @@ struct journal {
 	uint64_t seed;
 	size_t segment_size; /* 0: grows with the store */
 	unsigned wait_ms;
-	_Atomic uint32_t prepared;                      /* up to this segment this process has seen the files to be made */
+	_Atomic uint32_t prepared;                      /* this process has seen the files of this segment to be made */
+	_Atomic uint32_t furnished;                     /* and this one to have its room */
 	pthread_rwlock_t mapping;                       /* for changing views */
 	struct segment *syncing;                        /* the one that a thread of this process syncs, guarded by mapping */
 	bool syncing_gone;                              /* and it is no view any more: to be unmapped when the sync has ended */
@@ -69,8 +70,8 @@ int journal_find(struct journal *journal, const struct store_key *key, const uin
 int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count);
 
 /*
- * Makes the files of the next segments, if they are not there, so that no request has to wait for the disk when the active one is full. For
- * a thread in the background; that it fails is no error, since then a request tries.
+ * Makes the files of the next segments, if they are not there, so that no request has to wait for the disk when the active one is full.
+ * Only the next one takes room on the disk. For a thread in the background; that it fails is no error, since then a request tries.
  */
 void journal_prepare(struct journal *journal);
 

@@ -186,7 +186,7 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 	uint32_t first = 1, last = 1;
 	struct control *control;
 	struct segment *active;
-	int status = numbers->count > 0 ? drop_strays(folder, numbers) : STORE_OK;
+	int status = numbers->count > 0 ? drop_strays(folder, numbers) : STORE_OK, error;
 
 	for (size_t i = 0; i < numbers->count && status == STORE_OK; i++)
 		status = recover(folder, numbers->list[i], seed);
@@ -196,9 +196,14 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 	}
 	if (status == STORE_OK)
 		status = segment_create(folder, last, options->journal_size ? options->journal_size : SEGMENT_SIZE_MIN, &active);
+	if (status == STORE_OK) {
+		status = segment_furnish(active);
+		error = errno;
+		segment_unmap(active);
+		errno = error;
+	}
 	if (status != STORE_OK)
 		return store_refuse(options, status, "the journal in %s cannot be opened: %s", options->location, strerror(errno));
-	segment_unmap(active);
 	status = control_make(folder, options, first, last, &control);
 	if (status == STORE_OK)
 		control_leave(control);

@@ -13,6 +13,7 @@
 
 #include "store/gdbm/files.h"
 #include "store/gdbm/frame.h"
+#include "store/gdbm/hook.h"
 #include "store/store.h"
 
 #define MAGIC "sesame journal\n"
@@ -134,20 +135,9 @@ static uint64_t hot_size(uint64_t end)
 static int make_hot(int folder, uint32_t number, uint64_t end)
 {
 	char name[32];
-	int fd;
 
 	file_name("hot", number, name);
-	fd = make_file(folder, name, FRAME_DATA, hot_size(end));
-	if (fd < 0)
-		return -1;
-	do
-		errno = posix_fallocate(fd, (off_t)end, (off_t)(hot_size(end) - end));
-	while (errno == EINTR);
-	if (errno == 0)
-		return fd;
-	close_keeping_errno(fd);
-	(void)unlinkat(folder, name, 0);
-	return -1;
+	return make_file(folder, name, FRAME_DATA, hot_size(end));
 }
 
 static void hot_fill(struct segment *segment, uint64_t end)
@@ -183,6 +173,22 @@ static int hot_new(int folder, int journal_fd, uint32_t number, uint64_t end, st
 		return failed(segment, status);
 	hot_fill(segment, end);
 	*ret = segment;
+	return STORE_OK;
+}
+
+int segment_furnish(struct segment *segment)
+{
+	struct segment_hot *hot = segment->hot;
+
+	if (atomic_load(&hot->furnished))
+		return STORE_OK;
+	do
+		errno = posix_fallocate(segment->hot_fd, (off_t)hot->end, (off_t)(segment->size - hot->end));
+	while (errno == EINTR);
+	if (errno != 0)
+		return STORE_UNAVAILABLE;
+	atomic_store(&hot->furnished, 1);
+	STORE_HOOK("hot furnished", &hot->furnished, sizeof(hot->furnished));
 	return STORE_OK;
 }
 
@@ -445,7 +451,9 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 		status = hot_new(folder, fd, number, end, &segment);
 	if (status != STORE_OK)
 		return status;
-	status = read_back(segment, &end);
+	status = segment_furnish(segment);
+	if (status == STORE_OK)
+		status = read_back(segment, &end);
 	if (status != STORE_OK)
 		return failed(segment, status);
 	reindex(segment, end, seed);
