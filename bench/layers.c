@@ -204,9 +204,12 @@ static void prepare_one(long i)
 	char head[SESS_HEAD_SIZE];
 	struct sess *s = sess_begin(manager, nothing);
 	const char *at;
+	int status;
 
 	sess_add(s, "visits", 1);
-	if (sess_commit(s, head, sizeof head) != SESS_OK || !(at = strstr(head, "jp_token=")))
+	status = sess_commit(s, head, sizeof head);
+	at = strstr(head, "jp_token=");
+	if (status != SESS_OK || !at)
 		layers_fail("sess_commit", "no cookie");
 	snprintf(tokens[i], sizeof tokens[i], "%.*s", (int)strcspn(at + 9, ";\r"), at + 9);
 	snprintf(headers[i], sizeof headers[i], "HTTP_COOKIE=theme=dark; _ga=GA1.1.1234567890.1234567890; jp_token=%.*s; lang=en",
