@@ -2,6 +2,7 @@
 
 #include "store/gdbm/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -181,33 +182,55 @@ static bool of_store(const char *name)
 	       strncmp(name, "journal.", 8) == 0 || strncmp(name, "hot.", 4) == 0 || (dot == name + 2 && strncmp(dot, ".gdbm", 5) == 0);
 }
 
-struct dirent *files_next(DIR *entries)
+int files_each(int folder, bool (*each)(void *context, int folder, const char *name), void *context)
 {
-	errno = 0;
-	return readdir(entries);
-}
-
-int files_check_all(int folder, const struct store_options *options)
-{
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
 	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
-	char fault[384] = "";
 	struct dirent *entry;
-	int error;
+	bool go_on = true;
 
 	if (!entries) {
 		if (fd >= 0)
 			close(fd);
-		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s cannot be read: %s", options->location, strerror(errno));
+		return STORE_UNAVAILABLE;
 	}
-	while (!fault[0] && (entry = files_next(entries)))
-		if (of_store(entry->d_name))
-			files_explain(folder, entry->d_name, fault, sizeof(fault));
-	error = errno;
+	while (go_on) {
+		errno = 0;
+		entry = readdir(entries);
+		error = errno;
+		if (!entry)
+			break;
+		if (entry->d_name[0] != '.')
+			go_on = each(context, folder, entry->d_name);
+	}
 	closedir(entries);
-	if (!fault[0] && error != 0)
-		return store_refuse(options, STORE_UNAVAILABLE, "the folder %s cannot be read: %s", options->location, strerror(error));
-	return fault[0] ? store_refuse(options, STORE_UNAVAILABLE, "%s/%s", options->location, fault) : STORE_OK;
+	errno = error;
+	return error == 0 ? STORE_OK : STORE_UNAVAILABLE;
+}
+
+struct fault {
+	char text[384];
+};
+
+static bool find_fault(void *context, int folder, const char *name)
+{
+	struct fault *fault = context;
+
+	if (of_store(name))
+		files_explain(folder, name, fault->text, sizeof(fault->text));
+	return fault->text[0] == '\0';
+}
+
+int files_check_all(int folder, const struct store_options *options)
+{
+	struct fault fault = { "" };
+	int status = files_each(folder, find_fault, &fault);
+
+	if (fault.text[0])
+		return store_refuse(options, STORE_UNAVAILABLE, "%s/%s", options->location, fault.text);
+	if (status != STORE_OK)
+		return store_refuse(options, status, "the folder %s cannot be read: %s", options->location, strerror(errno));
+	return STORE_OK;
 }
 
 static void only_xfsz(sigset_t *set)

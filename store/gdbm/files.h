@@ -7,7 +7,6 @@
 #ifndef STORE_GDBM_FILES_H
 #define STORE_GDBM_FILES_H
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,8 +30,11 @@ int files_open(int folder, const char *name, int flags);
 /* Why files_open refused name with EPERM, as a sentence for a person; "" if nothing is wrong with it. */
 void files_explain(int folder, const char *name, char *text, size_t size);
 
-/* The next entry of a folder. NULL at the end, with errno 0, or when it cannot be read on, with errno. */
-struct dirent *files_next(DIR *entries);
+/*
+ * Calls each with every name in folder that does not begin with '.', until it returns false. STORE_OK, or STORE_UNAVAILABLE with errno: then
+ * names may be missing.
+ */
+int files_each(int folder, bool (*each)(void *context, int folder, const char *name), void *context);
 
 /*
  * Looks at every file in folder that a store may have there. STORE_OK, or STORE_UNAVAILABLE with a sentence about the first that is not as

@@ -2,9 +2,7 @@
 
 #include "store/gdbm/membership.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,42 +39,20 @@ static int lock_folder(int folder, int kind, const struct timespec *deadline)
 
 /* ---- the folder's names -------------------------------------------------------------------------------------------- */
 
-/* Calls each for every name in folder until it returns false. STORE_OK, or STORE_UNAVAILABLE with errno: then names may be missing. */
-static int each_name(int folder, bool (*each)(void *context, const char *name), void *context)
-{
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-	bool go_on = true;
-	int error = 0;
-
-	if (!entries) {
-		if (fd >= 0)
-			close(fd);
-		return STORE_UNAVAILABLE;
-	}
-	while (go_on && (entry = files_next(entries)))
-		go_on = each(context, entry->d_name);
-	if (go_on)
-		error = errno;
-	closedir(entries);
-	errno = error;
-	return error == 0 ? STORE_OK : STORE_UNAVAILABLE;
-}
-
-static bool remove_stale(void *context, const char *name)
+static bool remove_stale(void *context, int folder, const char *name)
 {
 	const char *end = strrchr(name, '.');
 
+	(void)context;
 	if (strncmp(name, "hot.", 4) == 0 || (end && strcmp(end, ".new") == 0))
-		(void)unlinkat(*(const int *)context, name, 0);
+		(void)unlinkat(folder, name, 0);
 	return true;
 }
 
 /* While nobody else is in the store: what is mapped is of no meaning without a control file, nor what was begun and not put in place. */
 static void clear_folder(int folder)
 {
-	(void)each_name(folder, remove_stale, &folder);
+	(void)files_each(folder, remove_stale, NULL);
 }
 
 /* ---- making the control file anew ---------------------------------------------------------------------------------- */
@@ -109,12 +85,13 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static bool add_segment(void *context, const char *name)
+static bool add_segment(void *context, int folder, const char *name)
 {
 	struct numbers *numbers = context;
 	unsigned number;
 	int end = 0;
 
+	(void)folder;
 	if (sscanf(name, "journal.%8x%n", &number, &end) == 1 && end == 16 && name[end] == '\0')
 		numbers->full = !numbers_add(numbers, number);
 	return !numbers->full;
@@ -123,7 +100,7 @@ static bool add_segment(void *context, const char *name)
 /* The numbers of the segments in folder, in order. */
 static int list_segments(int folder, struct numbers *ret)
 {
-	int status = each_name(folder, add_segment, ret);
+	int status = files_each(folder, add_segment, ret);
 
 	if (status != STORE_OK || ret->full)
 		return ret->full ? STORE_NO_MEMORY : status;

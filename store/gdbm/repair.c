@@ -1,6 +1,5 @@
 /* repair.c - what is there, what of it is damaged, and what can be brought back. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -17,25 +16,6 @@
 #define DONE ".salvaged"
 
 /* ---- the folder ---------------------------------------------------------------------------------------------------- */
-
-/* Calls each with the name of every file in the store's folder. STORE_OK or STORE_UNAVAILABLE with errno. */
-static int each_file(const struct gdbm *g, void (*each)(void *context, int folder, const char *name), void *context)
-{
-	int fd = openat(g->membership.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	if (!entries) {
-		if (fd >= 0)
-			close(fd);
-		return STORE_UNAVAILABLE;
-	}
-	while ((entry = readdir(entries)))
-		if (entry->d_name[0] != '.')
-			each(context, g->membership.folder, entry->d_name);
-	closedir(entries);
-	return STORE_OK;
-}
 
 /* What a name of a file that was set aside says: which shard, or which segment. */
 struct aside {
@@ -73,17 +53,18 @@ struct asides {
 	uint64_t count;
 };
 
-static void count_aside(void *context, int folder, const char *name)
+static bool count_aside(void *context, int folder, const char *name)
 {
 	struct asides *asides = context;
 	struct aside aside;
 
 	(void)folder;
 	if (!parse_aside(name, &aside))
-		return;
+		return true;
 	asides->count++;
 	if (asides->examination)
 		report(asides->examination, "%s was set aside since something in it was damaged", name);
+	return true;
 }
 
 static void note_places(const struct page *page, const struct store_examination *examination, struct store_findings *ret)
@@ -122,7 +103,7 @@ int gdbm_examine(struct store *store, uint64_t *cursor, const struct store_exami
 	int status = gdbm_enter(page.g);
 
 	if (status == STORE_OK && page.shard == 0)
-		status = each_file(page.g, count_aside, &asides);
+		status = files_each(page.g->membership.folder, count_aside, &asides);
 	ret->set_aside += asides.count;
 	if (status == STORE_OK)
 		status = page_fill(&page);
@@ -146,18 +127,19 @@ struct choice {
 	unsigned count;
 };
 
-static void choose(void *context, int folder, const char *name)
+static bool choose(void *context, int folder, const char *name)
 {
 	struct choice *choice = context;
 	struct aside aside;
 
 	(void)folder;
 	if (!parse_aside(name, &aside))
-		return;
+		return true;
 	if (choice->count++ == 0 || strcmp(name, choice->name) < 0) {
 		snprintf(choice->name, sizeof(choice->name), "%.63s", name);
 		choice->aside = aside;
 	}
+	return true;
 }
 
 struct salvage {
@@ -241,7 +223,7 @@ int gdbm_salvage(struct store *store, int64_t now, struct store_salvaged *ret)
 	int status = gdbm_enter(salvage.g);
 
 	if (status == STORE_OK)
-		status = each_file(salvage.g, choose, &choice);
+		status = files_each(salvage.g->membership.folder, choose, &choice);
 	if (status != STORE_OK || choice.count == 0)
 		return status;
 	snprintf(ret->file, sizeof(ret->file), "%s", choice.name);
@@ -251,17 +233,18 @@ int gdbm_salvage(struct store *store, int64_t now, struct store_salvaged *ret)
 
 /* ---- measure ------------------------------------------------------------------------------------------------------- */
 
-static void measure_file(void *context, int folder, const char *name)
+static bool measure_file(void *context, int folder, const char *name)
 {
 	struct store_measures *measures = context;
 	struct stat st;
 
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
-		return;
+		return true;
 	measures->files++;
 	measures->octets += (uint64_t)st.st_blocks * 512;
 	if (strncmp(name, "journal.", 8) == 0)
 		measures->journal_octets += (uint64_t)st.st_blocks * 512;
+	return true;
 }
 
 /* The segments stay while the merging lock is held. */
@@ -294,7 +277,7 @@ int gdbm_measure(struct store *store, struct store_measures *ret)
 	int status = gdbm_enter(g);
 
 	if (status == STORE_OK)
-		status = each_file(g, measure_file, ret);
+		status = files_each(g->membership.folder, measure_file, ret);
 	if (status == STORE_OK)
 		status = measure_journal(g, ret);
 	ret->records = ret->unmerged;
@@ -315,7 +298,7 @@ int gdbm_trouble(struct store *store, struct store_trouble *ret)
 	int status = gdbm_enter(g);
 
 	if (status == STORE_OK)
-		status = each_file(g, count_aside, &asides);
+		status = files_each(g->membership.folder, count_aside, &asides);
 	if (status == STORE_OK)
 		ret->damaged = atomic_load(&g->control->damaged);
 	ret->set_aside = asides.count;
