@@ -203,7 +203,7 @@ static void prepare_one(long i)
 	static char *const nothing[] = { NULL };
 	char head[SESS_HEAD_SIZE];
 	struct sess *s = sess_begin(manager, nothing);
-	const char *at;
+	const char *at = NULL;
 
 	sess_add(s, "visits", 1);
 	if (sess_commit(s, head, sizeof head) != SESS_OK || !(at = strstr(head, "jp_token=")))

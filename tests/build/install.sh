@@ -22,9 +22,10 @@ if [ -e "$SESAME_SOURCE/.git" ] && command -v git >/dev/null; then
 	done | grep -vx '.gitignore')
 	is "$lacking" "" "every file of the sources is in it"
 	# Whoever builds in the tree itself has the same files there.
-	made=$(in_folder "$SESAME_BUILD" find . ! -name . -type d -exec test -e '{}/config.status' ';' -prune -o -type f -print | sed 's,^\./,,' |
-		grep -vxE 'configure\.out|switches|check\.status' |
-		in_folder "$SESAME_SOURCE" git -c safe.directory="$SESAME_SOURCE" check-ignore --no-index -v -n --stdin | sed -n 's/^::\t//p')
+	made=$(in_folder "$SESAME_BUILD" find . ! -name . -type d -exec test -e '{}/config.status' ';' -prune -o -type f -print |
+		sed 's,^\./,,' | grep -vxE 'configure\.out|switches|check\.status' |
+		in_folder "$SESAME_SOURCE" git -c safe.directory="$SESAME_SOURCE" check-ignore --no-index -v -n --stdin |
+		sed -n 's/^::\t//p')
 	[ -e "$SESAME_BUILD/Makefile.am" ] || is "$made" "" "git overlooks what is built"
 fi
 ok "./run is among it, and works" "$distribution/run" --help

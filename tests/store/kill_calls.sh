@@ -184,5 +184,6 @@ sweep stop "the last one leaves in order"
 is "$(long_running get a n)" "$value" "at last every answered change is there"
 reboot
 is "$(long_running get a n)" "$value" "after a reboot too"
-is "$(find "$store" -type f ! -name store ! -name '??.gdbm')" "" "and after an orderly stop there are GDBM files and nothing else"
+is "$(find "$store" -type f ! -name store ! -name store.copy ! -name "??.gdbm")" "" \
+	"and after an orderly stop there are GDBM files and nothing else"
 tap_done
