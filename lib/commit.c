@@ -1,5 +1,6 @@
 /* commit.c - what becomes of a session: one operation of the store, then the header lines. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,15 +27,20 @@ static int error_of(int status)
 	}
 }
 
-/* The store failed. STORE_OUTAGE=anonymous goes on as if the visitor had no session. */
+/* STORE_OUTAGE=anonymous goes on as if the visitor had no session. */
+static int without_store(const struct sess *s)
+{
+	return s->manager->goes_on ? SESS_OK : SESS_UNAVAILABLE;
+}
+
 static int outage(struct sess *s, int status)
 {
 	int error = error_of(status);
 
 	if (error != SESS_UNAVAILABLE)
 		return error;
-	s->state = SESS_STATE_UNAVAILABLE;
-	return s->manager->goes_on ? SESS_OK : SESS_UNAVAILABLE;
+	session_outage(s, status);
+	return without_store(s);
 }
 
 static int gone(struct sess *s)
@@ -102,7 +108,7 @@ static int commit_fresh(struct sess *s)
 
 	/* All that may fail without the store comes first: a session that cannot get its cookie must not be stored. */
 	if (!session_need_id(s))
-		return outage(s, STORE_UNAVAILABLE);
+		return outage(s, STORE_BUSY); /* no randomness, of which the system says nothing */
 	if (!session_sign(s))
 		return SESS_MEMORY;
 	status = apply(s, STORE_IF_ABSENT);
@@ -229,8 +235,10 @@ static int commit_logout(struct sess *s)
 		tombstone.final_deadline = s->now + m->lifetime;
 	if (s->has_id && !s->is_fresh)
 		status = store_remove(m->store, &s->key, s->now, &tombstone);
-	if (status != STORE_OK && status != STORE_ABSENT && status != STORE_GONE && status != STORE_DAMAGED)
+	if (status != STORE_OK && status != STORE_ABSENT && status != STORE_GONE && status != STORE_DAMAGED) {
+		session_outage(s, status);
 		return error_of(status);
+	}
 	if (status != STORE_GONE && s->had_cookie)
 		s->head = SESSION_HEAD_CLEAR;
 	s->current->size = 0;
@@ -283,7 +291,7 @@ static int decide(struct sess *s)
 		return s->error;
 	switch (s->state) {
 	case SESS_STATE_UNAVAILABLE:
-		return outage(s, STORE_UNAVAILABLE);
+		return without_store(s);
 	case SESS_STATE_GONE:
 		return s->changes.count > 0 ? SESS_GONE : SESS_OK;
 	case SESS_STATE_LIVE:
@@ -305,6 +313,8 @@ int sess_commit(struct sess *s, char *head, size_t size)
 		s->committed = true;
 	}
 	write_head(s, head);
+	if (s->result == SESS_UNAVAILABLE)
+		errno = s->system_error;
 	return s->result;
 }
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -217,6 +218,8 @@ static void http_fail_forged(struct http *h)
 
 void http_fail(struct http *h, int error)
 {
+	int system_error = errno;
+
 	/* What the handler wanted to say in the head belongs to its own answer. */
 	h->extra_size = 0;
 	h->has_policy = false;
@@ -228,7 +231,7 @@ void http_fail(struct http *h, int error)
 		http_refuse(h, 409, "This session has ended meanwhile. Load the page again.");
 		return;
 	case SESS_UNAVAILABLE:
-		serve_log("the session store does not answer");
+		serve_log("the session store does not answer: %s", system_error ? strerror(system_error) : "it takes too long");
 		http_response_header(h, "Retry-After", "1");
 		http_refuse(h, 503, "Sessions are not available at the moment. Try again soon.");
 		return;

@@ -48,7 +48,7 @@ enum sess_error {
 	SESS_OK = 0,
 	SESS_FORGED,      /* the cookie was tampered with: answer 400 with sess_commit's head, do nothing else */
 	SESS_GONE,        /* the session vanished during the request (logout elsewhere): nothing was written */
-	SESS_UNAVAILABLE, /* the store did not answer in time: 503 with Retry-After */
+	SESS_UNAVAILABLE, /* the store did not answer, or not in time: 503 with Retry-After */
 	SESS_TYPE,        /* sess_add to a text; a value that is NULL */
 	SESS_RANGE,       /* a counter would leave int64_t */
 	SESS_TOO_LARGE,   /* the session would pass SESS_RECORD_MAX */
@@ -187,7 +187,8 @@ int sess_csrf_token(struct sess *s, char *tok, size_t size);
  * Applies what was recorded, in one atomic operation of the store, and writes the header lines of the response to head, each ended by CRLF;
  * "" when there are none. size, in octets, is best SESS_HEAD_SIZE. Afterwards getters tell the session as stored, other requests' changes
  * included. SESS_OK; SESS_FORGED (head clears the cookie); otherwise nothing was applied, head is "", and the session behaves as an empty
- * one. A second call repeats the first one's answer; only after SESS_SPACE it is a new attempt.
+ * one. A second call repeats the first one's answer; only after SESS_SPACE it is a new attempt. With SESS_UNAVAILABLE errno is what the
+ * system said when the store called it (ENOSPC, …), or 0 where it said nothing and the store only took too long.
  */
 int sess_commit(struct sess *s, char *head, size_t size) SESS_MUST_CHECK;
 

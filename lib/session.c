@@ -2,6 +2,7 @@
 
 #include "lib/session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,12 @@ static void forget_id(struct sess *s)
 	s->state = SESS_STATE_EXPIRED;
 }
 
+void session_outage(struct sess *s, int status)
+{
+	s->system_error = status == STORE_UNAVAILABLE ? errno : 0;
+	s->state = SESS_STATE_UNAVAILABLE;
+}
+
 void session_load(struct sess *s)
 {
 	int status;
@@ -158,7 +165,7 @@ void session_load(struct sess *s)
 	else if (status == STORE_GONE)
 		forget_id(s);
 	else
-		s->state = SESS_STATE_UNAVAILABLE;
+		session_outage(s, status);
 	if (status != STORE_OK)
 		s->record.size = 0;
 }

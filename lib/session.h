@@ -31,6 +31,7 @@ struct sess {
 	bool passive;
 	bool logs_out;
 	bool committed;
+	int system_error; /* with SESS_STATE_UNAVAILABLE: errno as the store left it, or 0 */
 	struct signer_token token;
 	char text[SIGNER_TOKEN_SIZE]; /* the cookie to set */
 	struct store_key key;
@@ -42,6 +43,9 @@ struct sess {
 
 /* Looks the record up, if that can tell anything new. */
 void session_load(struct sess *s);
+
+/* The store answered so, and cannot be had. */
+void session_outage(struct sess *s, int status);
 
 /* Sees to it that there is an id; false when there is no randomness. */
 bool session_need_id(struct sess *s);

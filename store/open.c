@@ -2,6 +2,7 @@
 
 #include "store/store.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,6 +92,7 @@ void store_close(struct store *store)
 
 int store_load(struct store *store, const struct store_key *key, int64_t now, struct record *ret)
 {
+	errno = 0;
 	ret->size = 0;
 	ret->forwarded = false;
 	return store->backend->load(store, key, now, ret);
@@ -98,6 +100,7 @@ int store_load(struct store *store, const struct store_key *key, int64_t now, st
 
 int store_apply(struct store *store, const struct store_key *key, const struct store_update *update, struct record *ret)
 {
+	errno = 0;
 	ret->size = 0;
 	ret->forwarded = false;
 	return store->backend->apply(store, key, update, ret);
@@ -105,12 +108,14 @@ int store_apply(struct store *store, const struct store_key *key, const struct s
 
 int store_remove(struct store *store, const struct store_key *key, int64_t now, const struct store_tombstone *tombstone)
 {
+	errno = 0;
 	return store->backend->remove(store, key, now, tombstone);
 }
 
 int store_rename(struct store *store, const struct store_key *from, const struct store_key *to, const struct store_update *update,
                  const struct store_tombstone *tombstone, struct record *ret)
 {
+	errno = 0;
 	ret->size = 0;
 	ret->forwarded = false;
 	return store->backend->rename(store, from, to, update, tombstone, ret);

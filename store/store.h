@@ -30,7 +30,7 @@ enum store_status {
 	STORE_TOO_LARGE,   /* the record would pass RECORD_MAX */
 	STORE_DAMAGED,     /* something is there that does not check; it is not served */
 	STORE_BUSY,        /* not within the deadline */
-	STORE_UNAVAILABLE, /* the system refused: full, read-only, broken, out of reach (errno says which, where there is one) */
+	STORE_UNAVAILABLE, /* the system refused: full, read-only, broken, out of reach (errno says which, or is 0) */
 	STORE_NO_MEMORY,
 	STORE_UNSUPPORTED /* this back end or this build cannot */
 };

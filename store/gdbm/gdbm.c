@@ -81,7 +81,7 @@ static int gdbm_open_store(struct store **ret, const char *where, const struct s
 	int status;
 
 	if (where[0] != '/')
-		return store_refuse(options, STORE_UNSUPPORTED, "'gdbm:%s': the folder must be given from the root (gdbm:/…)", where);
+		return store_refuse(options, STORE_UNSUPPORTED, "'gdbm:%s': the folder must be given from the root (gdbm:/...)", where);
 	pthread_once(&forks_counted, count_forks);
 	g = calloc(1, sizeof(*g));
 	if (g)

@@ -30,6 +30,7 @@ ok "existing sessions are, and no update was lost" row floors "existing sessions
 ok "one session for all is, and no update was lost" row floors "all connections on one session" '\| 0 of [1-9][0-9,]* \|$'
 ok "several processes are" row floors "4 × 2" 'existing sessions'
 ok "the plot is XML" python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$work/results/floors.svg"
+unset MAKEFLAGS MFLAGS MAKELEVEL
 ok "plain CGI is measured" measure cgi
 ok "with a ratio" row cgi "same libraries | until the answer is whole" '\| [0-9]+\.[0-9]+ \['
 not_ok "a section that is none is refused" measure nonsense

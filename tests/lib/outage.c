@@ -16,6 +16,7 @@ static void closed(void)
 	visit_by(&v, m, &b);
 	sess_add(v.s, "visits", 1);
 	tap_ok(!visit_commit(&v, &b) && v.result == SESS_UNAVAILABLE, "a change that cannot be stored is an error");
+	tap_ok(v.error == EIO, "which the system has told the store");
 	tap_text(v.head, "", "the cookie is kept: no header line");
 	tap_ok(sess_state(v.s) == SESS_STATE_UNAVAILABLE && sess_int(v.s, "visits", -1) == -1, "the session behaves as an empty one");
 	visit_end(&v);
@@ -23,10 +24,12 @@ static void closed(void)
 	tap_ok(sess_int(v.s, "visits", -1) == -1 && !sess_id(v.s) && sess_state(v.s) == SESS_STATE_UNAVAILABLE,
 	       "reading gives defaults, and the state says why");
 	tap_ok(!visit_commit(&v, &b) && v.result == SESS_UNAVAILABLE, "and the commit fails, since the page was made from nothing");
+	tap_ok(v.error == EIO, "with the error of the reading");
 	visit_end(&v);
 	visit_by(&v, m, &b);
 	sess_logout(v.s);
 	tap_ok(!visit_commit(&v, &b) && v.result == SESS_UNAVAILABLE, "a logout that cannot be done is an error");
+	tap_ok(v.error == EIO, "with the error of the removal");
 	visit_end(&v);
 	store_fault_arm(m->store, 1, true);
 	visit_by(&v, m, &none);

@@ -5,6 +5,7 @@
 #ifndef TESTS_LIB_VISITOR_H
 #define TESTS_LIB_VISITOR_H
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,7 +90,7 @@ struct visit {
 	char cookie[70000];
 	char text[8][256];
 	char head[SESS_HEAD_SIZE];
-	int result;
+	int result, error; /* errno then */
 };
 
 __attribute__((unused, format(printf, 2, 3))) static void visit_variable(struct visit *v, const char *format, ...)
@@ -149,6 +150,7 @@ __attribute__((unused)) static bool head_cookie(const char *head, char *value, s
 __attribute__((unused)) static bool visit_commit(struct visit *v, struct browser *b)
 {
 	v->result = sess_commit(v->s, v->head, sizeof(v->head));
+	v->error = errno;
 	return b ? head_cookie(v->head, b->cookie, sizeof(b->cookie)) : strstr(v->head, "Set-Cookie:") != NULL;
 }
 

@@ -82,6 +82,7 @@ is "$status" 503 "where there is no room, a click is 503"
 like "$(header Content-Type)" '^text/plain' "in plain text"
 like "$(header Retry-After)" '^[0-9]+$' "with Retry-After"
 is "$(header Set-Cookie)" "" "and the cookie is kept"
+like "$(cat "$work/programs.log")" 'the session store does not answer: No space left on device' "the log says why"
 visit GET /script.js
 is "$status" 200 "what needs no session is served"
 
