@@ -31,8 +31,8 @@ int files_open(int folder, const char *name, int flags);
 void files_explain(int folder, const char *name, char *text, size_t size);
 
 /*
- * Calls each with every name in folder that does not begin with '.', until it returns false. STORE_OK, or STORE_UNAVAILABLE with errno: then
- * names may be missing.
+ * Calls each with every name in folder that does not begin with '.', until it returns false. STORE_OK, or STORE_UNAVAILABLE with errno:
+ * then names may be missing.
  */
 int files_each(int folder, bool (*each)(void *context, int folder, const char *name), void *context);
 
