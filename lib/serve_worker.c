@@ -53,14 +53,14 @@ static void serve_worker_look_away(struct serve_worker *k)
 	k->lookout = false;
 }
 
-/* Becomes the lookout, if one is needed. */
+/* Becomes the lookout, if one is needed: not while another thread is free, or has been called and is only about to be. */
 static void serve_worker_look_out(struct serve_worker *k)
 {
 	bool vacant = false;
 
 	/* In this order: who left the role before has waited for connections since. */
 	k->lookout = atomic_compare_exchange_strong(&k->serve->lookout, &vacant, true);
-	if (watchdog_any(&k->serve->watchdog, WATCHDOG_FREE))
+	if (watchdog_any(&k->serve->watchdog, WATCHDOG_FREE) || watchdog_any(&k->serve->watchdog, WATCHDOG_RESTING))
 		serve_worker_look_away(k);
 }
 
