@@ -33,7 +33,7 @@ web_tests = \
 	tests/web/store.sh
 TESTS += $(web_tests)
 dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
-EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/long/fresh.sh tests/long/valgrind.sh
+EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/web/signal_workers.py tests/long/fresh.sh tests/long/valgrind.sh
 
 check_PROGRAMS += tests/web/load
 tests_web_load_SOURCES = tests/web/load.c

@@ -69,6 +69,16 @@ with Program([LOOP_TEST], THREADS=2, BODY_MAX=100000, PARAMS_MAX=8192, REQUEST_T
     tap.same(p.ask(path='/headers').text, '0', 'a handler cannot split the head or have a file sent')
     a = p.ask(path='/elsewhere')
     tap.ok(a.status == 500 and not a.header('Location'), "nor lead to another site's page")
+    before = int(p.ask(path='/counted').text)
+    good = p.ask(path='/session')
+    tap.ok(good.status == 200 and good.cookie and int(p.ask(path='/counted').text) == before + 1, 'a handler with a session runs', good.octets)
+    forged = good.cookie[:-1] + ('A' if good.cookie[-1] != 'A' else 'B')
+    bad = [p.ask(path='/session', HTTP_COOKIE=c).status for c in (forged, good.cookie[:-1], good.cookie + 'x', good.cookie.split('=')[0] + '=x')]
+    tap.same(bad, [400] * 4, 'a forged cookie is refused there')
+    tap.same(int(p.ask(path='/counted').text), before + 1, 'and the handler is not run')
+    tap.same(p.ask(path='/session', HTTP_COOKIE=good.cookie).status, 200, 'with the good one it is')
+    tap.same(int(p.ask(path='/counted').text), before + 2, 'again')
+
     request_logged = request(path='/nothing\x1b[31m\nsesame: forged')
     with p.connect() as c:
         c.send(request_logged)

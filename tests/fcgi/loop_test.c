@@ -53,6 +53,14 @@ static void loop_test_echo(struct http *h, struct sess *s)
 		http_write(h, body, size);
 }
 
+/* A page with a session; /counted tells that it ran. */
+static void loop_test_session(struct http *h, struct sess *s)
+{
+	atomic_fetch_add(&loop_test_count, 1);
+	sess_add(s, "visits", 1);
+	http_answer(h, 200, "counted");
+}
+
 static void loop_test_counted(struct http *h, struct sess *s)
 {
 	(void)s;
@@ -102,6 +110,7 @@ static const struct http_route loop_test_routes[] = {
 	{ "GET", "/slow", loop_test_slow, HTTP_ROUTE_STATIC },
 	{ "GET", "/wide", loop_test_wide, HTTP_ROUTE_STATIC },
 	{ "POST", "/echo", loop_test_echo, HTTP_ROUTE_STATIC | HTTP_ROUTE_ANY_BODY },
+	{ "GET", "/session", loop_test_session, 0 },
 	{ "GET", "/counted", loop_test_counted, HTTP_ROUTE_STATIC },
 	{ "POST", "/field", loop_test_field, HTTP_ROUTE_STATIC },
 	{ "GET", "/headers", loop_test_headers, HTTP_ROUTE_STATIC },

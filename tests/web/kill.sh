@@ -15,36 +15,17 @@ if [ -n "$SESAME_LONG" ]; then
 fi
 start
 
-# The programs themselves, not the shells that keep them.
-workers() {
-	for keeper in $(cat "/proc/$programs_pid/task/$programs_pid/children"); do
-		cat "/proc/$keeper/task/$keeper/children" 2>/dev/null
-	done | tr ' ' '\n' | grep .
-}
-
-# signal_one SIGNAL: nobody gets a second SIGTERM, which would cut what it is finishing. False if there was nobody.
-signal_one() {
-	[ "$1" = TERM ] || : >"$work/signalled"
-	victim=$(workers | grep -vxF -f "$work/signalled" | shuf -n 1)
-	printf '%s\n' "$victim" | grep . >>"$work/signalled" && kill -"$1" "$victim" 2>/dev/null
-}
-
-# signal_workers SIGNAL TIMES: under load. Sets signalled, and what the load says, in load_status, visits, clicks, …
+# signal_workers SIGNAL TIMES: under load. Sets what the load says, in load_status, visits, clicks, …, and what signal_workers.py does.
 signal_workers() {
 	"$SESAME_BUILD/tests/web/load" "$port" 16 0 "jp_token=$(cookie)" "$seconds" >"$work/answered" 2>"$work/load.log" &
 	load_pid=$!
-	signalled=0
-	: >"$work/signalled"
-	while [ "$signalled" -lt "$2" ] && alive "$load_pid"; do
-		! signal_one "$1" || signalled=$((signalled + 1))
-		sleep 0.03
-	done
+	"$python" -B "$SESAME_SOURCE/tests/web/signal_workers.py" "$programs_pid" "$1" "$2" "$load_pid" "$THREADS" >"$work/signalled"
 	kill -TERM "$load_pid"
 	wait "$load_pid"
 	load_status=$?
-	comment "$(cat "$work/answered" "$work/load.log")"
-	visits='' clicks='' unanswered_visits='' unanswered_clicks='' longest_ms=''
-	eval "$(cat "$work/answered")"
+	comment "$(cat "$work/signalled" "$work/answered" "$work/load.log")"
+	visits='' clicks='' unanswered_visits='' unanswered_clicks='' longest_ms='' signalled='' restarts='' restart_longest_ms=''
+	eval "$(cat "$work/answered" "$work/signalled")"
 }
 
 get /
@@ -62,8 +43,10 @@ ok "no answered visit was lost" test "$stored_visits" -ge "$((visits + 1))"
 ok "no answered click was lost" test "$stored_events" -ge "$clicks"
 ok "no visit was counted twice" test "$stored_visits" -le "$((visits + 1 + unanswered_visits))"
 ok "no click was counted twice" test "$stored_events" -le "$((clicks + unanswered_clicks))"
-# A worker is replaced within milliseconds; the rest is for a busy machine.
-ok "nobody was without a good answer for longer than ten seconds" test "$longest_ms" -le 10000
+ok "each was replaced, by one that takes requests" test "$restarts" -gt 0
+# What a request waits for its turn on a busy machine comes to the restart.
+ok "nobody was without a good answer for longer than a killed worker's restart (and two seconds for a busy machine)" \
+	test "$longest_ms" -le "$((restart_longest_ms + 2000))"
 
 signal_workers TERM 30
 is "$load_status/$signalled" 0/30 "30 workers were told to end under load"
