@@ -50,7 +50,10 @@ is "$status" 400 "and stays one"
 get /
 id=$(session_id_of "$body")
 click
-kill -KILL "$server_pid"
+keepers=$(cat "/proc/$programs_pid/task/$programs_pid/children")
+workers=$(for keeper in $keepers; do cat "/proc/$keeper/task/$keeper/children"; done)
+# shellcheck disable=SC2086
+kill -KILL "$server_pid" "$programs_pid" $keepers $workers
 end_process "$programs_pid" KILL
 wait "$server_pid" 2>/dev/null
 server_pid=''
