@@ -25,6 +25,7 @@
 struct shard {
 	pthread_mutex_t lock;
 	GDBM_FILE file;      /* NULL: not open, or there is none */
+	GDBM_FILE outworn;   /* of a generation before: closing it can mean that the disk's room is given back, which takes its time */
 	uint64_t generation; /* that file is of; 0: not looked yet */
 };
 
@@ -68,23 +69,43 @@ static void shard_close(struct shard *shard)
 	shard->generation = 0;
 }
 
+static GDBM_FILE take_outworn(struct shard *shard)
+{
+	GDBM_FILE file = shard->outworn;
+
+	shard->outworn = NULL;
+	return file;
+}
+
+static void close_if_any(GDBM_FILE file)
+{
+	if (file)
+		gdbm_close(file);
+}
+
+void base_retire(struct base *base)
+{
+	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
+		struct shard *shard = &base->shards[i];
+		GDBM_FILE file;
+
+		pthread_mutex_lock(&shard->lock);
+		file = take_outworn(shard);
+		pthread_mutex_unlock(&shard->lock);
+		close_if_any(file);
+	}
+}
+
 void base_free(struct base *base)
 {
 	if (!base)
 		return;
 	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
 		shard_close(&base->shards[i]);
+		close_if_any(take_outworn(&base->shards[i]));
 		pthread_mutex_destroy(&base->shards[i].lock);
 	}
 	free(base);
-}
-
-void base_after_fork(struct base *base)
-{
-	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
-		pthread_mutex_init(&base->shards[i].lock, NULL);
-		shard_close(&base->shards[i]);
-	}
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
@@ -165,6 +186,10 @@ static int shard_open(struct base *base, unsigned number, uint64_t generation)
 
 	if (shard->generation == generation && generation != 0)
 		return STORE_OK;
+	if (!shard->outworn) {
+		shard->outworn = shard->file;
+		shard->file = NULL;
+	}
 	shard_close(shard);
 	status = open_reader(base, number, &shard->file);
 	if (status == STORE_OK || status == STORE_ABSENT) {

@@ -47,19 +47,39 @@ static _Atomic(struct segment *) *view_of(struct journal *journal, uint32_t numb
 	return &journal->views[number % JOURNAL_VIEWS];
 }
 
-/* With the mapping lock, which is not held while a sync lasts: it would keep requests from the next segment. */
-static void let_go(struct journal *journal, struct segment *segment)
+/*
+ * With the mapping lock. It is held over no system call, for a request may wait for it: the caller unmaps what this returns when it has let
+ * go of the lock. A sync may still use it; then NULL, and who syncs unmaps it.
+ */
+static struct segment *let_go(struct journal *journal, struct segment *segment)
 {
-	if (segment && segment == journal->syncing)
-		journal->syncing_gone = true;
-	else
-		segment_unmap(segment);
+	if (!segment || segment != journal->syncing)
+		return segment;
+	journal->syncing_gone = true;
+	return NULL;
 }
 
-/* A view whose place is wanted is of a segment that was retired long ago: fewer than JOURNAL_VIEWS are ever in use. */
-static void set_view(struct journal *journal, struct segment *segment)
+/*
+ * Makes segment the view of its number, unless another thread's is; returns the one that is, and the other goes. A view whose place is
+ * wanted is of a segment that was retired long ago: fewer than JOURNAL_VIEWS are ever in use.
+ */
+static struct segment *set_view(struct journal *journal, struct segment *segment)
 {
-	let_go(journal, atomic_exchange(view_of(journal, segment->number), segment));
+	_Atomic(struct segment *) *view = view_of(journal, segment->number);
+	struct segment *gone;
+
+	pthread_rwlock_wrlock(&journal->mapping);
+	gone = atomic_load(view);
+	if (gone && gone->number == segment->number) {
+		gone = segment;
+		segment = atomic_load(view);
+	} else {
+		atomic_store(view, segment);
+		gone = let_go(journal, gone);
+	}
+	pthread_rwlock_unlock(&journal->mapping);
+	segment_unmap(gone);
+	return segment;
 }
 
 /* A segment's files go when it has left the list; if they go before, somebody else took them, and what they hold must not be passed over.
@@ -74,16 +94,11 @@ static int absent(const struct journal *journal, uint32_t number)
 
 static int map_view(struct journal *journal, uint32_t number, struct segment **ret)
 {
-	int status = STORE_OK;
+	struct segment *segment;
+	int status = segment_map(journal->folder, number, &segment);
 
-	pthread_rwlock_wrlock(&journal->mapping);
-	*ret = atomic_load(view_of(journal, number));
-	if (!*ret || (*ret)->number != number) {
-		status = segment_map(journal->folder, number, ret);
-		if (status == STORE_OK)
-			set_view(journal, *ret);
-	}
-	pthread_rwlock_unlock(&journal->mapping);
+	if (status == STORE_OK)
+		*ret = set_view(journal, segment);
 	return status == STORE_ABSENT ? absent(journal, number) : status;
 }
 
@@ -102,12 +117,10 @@ static struct segment *take_view(struct journal *journal, unsigned place, uint32
 
 	pthread_rwlock_wrlock(&journal->mapping);
 	segment = atomic_load(&journal->views[place]);
-	if (segment && segment->number < retired)
+	if (segment && segment->number < retired) {
 		atomic_store(&journal->views[place], NULL);
-	else
-		segment = NULL;
-	if (segment && segment == journal->syncing) {
-		journal->syncing_gone = true;
+		segment = let_go(journal, segment);
+	} else {
 		segment = NULL;
 	}
 	pthread_rwlock_unlock(&journal->mapping);
@@ -305,9 +318,7 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 	status = take_prepared(journal, last + 1, frame, &segment);
 	if (status != STORE_OK)
 		return status;
-	pthread_rwlock_wrlock(&journal->mapping);
-	set_view(journal, segment);
-	pthread_rwlock_unlock(&journal->mapping);
+	(void)set_view(journal, segment);
 	/* A merge may raise the first meanwhile; the last is ours alone. */
 	while (!atomic_compare_exchange_weak(&journal->control->segments, &segments, (segments & ~(uint64_t)UINT32_MAX) | (last + 1)))
 		;
@@ -440,6 +451,7 @@ static int log_live(struct journal *journal, bool sync)
 	STORE_HOOK("control sync error", &control->sync_error, sizeof(control->sync_error));
 	if (status == STORE_OK && sync) {
 		atomic_store(&control->sync_began, began);
+		STORE_HOOK("control sync began", &control->sync_began, sizeof(control->sync_began));
 		atomic_store(&control->synced, ticket);
 		STORE_HOOK("control synced", &control->synced, sizeof(control->synced));
 	}
@@ -458,6 +470,7 @@ static int lead(struct journal *journal, bool sync)
 	files_unshield(&shield);
 	control_unlock(&journal->control->syncing);
 	control_wake(&journal->control->sync_turn);
+	STORE_HOOK("control sync turn", &journal->control->sync_turn, sizeof(journal->control->sync_turn));
 	errno = error;
 	return status;
 }
