@@ -152,6 +152,7 @@ static void hot_fill(struct segment *segment, uint64_t end)
 	atomic_store(&hot->tail, FRAME_DATA);
 	atomic_store(&hot->allocated, FRAME_DATA);
 	atomic_store(&hot->settled, FRAME_DATA);
+	STORE_HOOK("hot head", hot, sizeof(*hot));
 	set_slots(segment);
 }
 
@@ -463,6 +464,7 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 	atomic_store(&segment->hot->allocated, end);
 	atomic_store(&segment->hot->settled, end);
 	atomic_store(&segment->hot->unsynced, 1); /* what was read may be the kernel's alone */
+	STORE_HOOK("hot read back", segment->hot, sizeof(*segment->hot));
 	*ret = segment;
 	return STORE_OK;
 }
