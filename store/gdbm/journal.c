@@ -238,8 +238,8 @@ static bool fresh(const struct segment *segment, size_t frame)
 	return !segment_used(segment) && !segment->hot->recovered && segment->hot->end >= frame + FRAME_SPACE;
 }
 
-/* The segment of this number, which is not in use yet: of prepared files, or of new ones. The caller holds the preparing lock. */
-static int new_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+/* The prepared segment of this number, if the frame has room in it. */
+static int prepared_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
 {
 	int status = segment_map(journal->folder, number, ret);
 
@@ -247,7 +247,18 @@ static int new_segment(struct journal *journal, uint32_t number, size_t frame, s
 		segment_unmap(*ret);
 		status = STORE_ABSENT;
 	}
-	if (status == STORE_ABSENT || status == STORE_DAMAGED)
+	return status;
+}
+
+/*
+ * The segment of this number, of prepared files or of new ones. The caller holds the preparing lock. Another one may use the segment
+ * meanwhile, be through with it, and remove it: so it is asked whether that has begun when it is known that the files are to be made.
+ */
+static int new_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+{
+	int status = prepared_segment(journal, number, frame, ret);
+
+	if ((status == STORE_ABSENT || status == STORE_DAMAGED) && control_last(atomic_load(&journal->control->segments)) < number)
 		status = segment_create(journal->folder, number, next_size(journal, frame), ret);
 	return status;
 }
@@ -258,7 +269,7 @@ static int furnished_segment(struct journal *journal, uint32_t number, size_t fr
 
 	if (status != STORE_OK)
 		return status;
-	status = segment_furnish(*ret);
+	status = segment_furnish(*ret, journal->folder);
 	if (status != STORE_OK) {
 		error = errno;
 		segment_unmap(*ret);
@@ -267,7 +278,7 @@ static int furnished_segment(struct journal *journal, uint32_t number, size_t fr
 	return status;
 }
 
-static int take_prepared(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+static int make_locked(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
 {
 	struct timespec deadline;
 	int status;
@@ -281,7 +292,22 @@ static int take_prepared(struct journal *journal, uint32_t number, size_t frame,
 	return status;
 }
 
-/* No view of it is kept: until it is in use its files may be made anew. */
+/*
+ * One that is furnished is not made anew by anyone but the caller, who holds the growth lock: so the preparing lock need not be waited for,
+ * under which another one may be syncing the files of the segment after it.
+ */
+static int take_prepared(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+{
+	int status = prepared_segment(journal, number, frame, ret);
+
+	if (status == STORE_OK && segment_furnished(*ret))
+		return STORE_OK;
+	if (status == STORE_OK)
+		segment_unmap(*ret);
+	return make_locked(journal, number, frame, ret);
+}
+
+/* No view of it is kept: until it is furnished its files may be made anew. */
 static void prepare(struct journal *journal, uint32_t number, _Atomic uint32_t *done,
                     int (*make)(struct journal *journal, uint32_t number, size_t frame, struct segment **ret))
 {
@@ -289,19 +315,21 @@ static void prepare(struct journal *journal, uint32_t number, _Atomic uint32_t *
 
 	if (atomic_load(done) == number || control_try(&journal->control->preparing) != STORE_OK)
 		return;
-	if (control_last(atomic_load(&journal->control->segments)) < number && make(journal, number, 0, &segment) == STORE_OK) {
+	if (make(journal, number, 0, &segment) == STORE_OK) {
 		segment_unmap(segment);
 		atomic_store(done, number);
 	}
 	control_unlock(&journal->control->preparing);
 }
 
+/* In this order, so that no power cut can leave a gap between the names: the segment after the next is begun when the next one's last. */
 void journal_prepare(struct journal *journal)
 {
 	uint32_t last = control_last(atomic_load(&journal->control->segments));
 
 	prepare(journal, last + 1, &journal->furnished, furnished_segment);
-	prepare(journal, last + JOURNAL_AHEAD, &journal->prepared, new_segment);
+	if (atomic_load(&journal->furnished) == last + 1)
+		prepare(journal, last + JOURNAL_AHEAD, &journal->prepared, new_segment);
 }
 
 /* Begins segment last + 1. The caller holds the growth lock. */

@@ -38,6 +38,7 @@ struct found {
 	unsigned long steps;
 	unsigned wrong, refused, slow, quick;
 	char last[STEPS_NAME];
+	char first[STEPS_NAME]; /* of the changes to a file that were written down */
 };
 
 static struct found *found;
@@ -251,6 +252,46 @@ static void sweep(bool rebooted, const char *claim)
 	tap_ok(wrong == 0 && ended && step > 20, "%s: %lu of %lu steps", claim, step - 1 - wrong, step - 1);
 }
 
+static void note_first(const char *call, int folder_or_fd, const char *name, const char *to, const void *octets, size_t size,
+                       uint64_t offset)
+{
+	(void)folder_or_fd;
+	(void)name;
+	(void)to;
+	(void)octets;
+	(void)size;
+	(void)offset;
+	if (!found->first[0] && strcmp(call, "allocate") != 0)
+		snprintf(found->first, sizeof(found->first), "%s", call);
+}
+
+static void prepare_after(unsigned long unused)
+{
+	struct membership membership;
+	struct journal journal;
+
+	(void)unused;
+	if (!join(&membership, &journal))
+		_exit(1);
+	steps_reset();
+	steps.record = note_first;
+	journal_prepare(&journal);
+}
+
+/* Killed between the rename and the sync of the folder. */
+static void name_not_lasting(void)
+{
+	bool begun = true;
+
+	found->last[0] = found->first[0] = '\0';
+	for (unsigned long step = 1; begun && strcmp(found->last, "renameat") != 0 && step < 1000; step++) {
+		new_folder();
+		begun = run(begin, 0) == 0 && run(prepare, step) != 0;
+	}
+	tap_ok(begun && run(prepare_after, 0) == 0 && strcmp(found->first, "sync") == 0,
+	       "a segment that was named by one who was killed then is synced before anything else is done");
+}
+
 /* ---- room ------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t room_of(const char *kind, unsigned number)
@@ -341,6 +382,7 @@ int main(void)
 		return 99;
 	sweep(false, "whoever makes the next segments is killed after any step, and others fill these or make them again");
 	sweep(true, "as well where a reboot comes then: nothing is lost, and an orderly stop leaves no segment behind");
+	name_not_lasting();
 	room();
 	behind();
 	test_folder_remove(top);
