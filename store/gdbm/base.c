@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,9 @@
 
 struct shard {
 	pthread_mutex_t lock;
-	GDBM_FILE file;      /* NULL: not open, or there is none */
-	GDBM_FILE outworn;   /* of a generation before: closing it can mean that the disk's room is given back, which takes its time */
-	uint64_t generation; /* that file is of; 0: not looked yet */
+	GDBM_FILE file;             /* NULL: not open, or there is none */
+	_Atomic(GDBM_FILE) outworn; /* of a generation before: closing it can mean that the disk's room is given back, which takes time */
+	uint64_t generation;        /* that file is of; 0: not looked yet */
 };
 
 struct base {
@@ -69,31 +70,19 @@ static void shard_close(struct shard *shard)
 	shard->generation = 0;
 }
 
-static GDBM_FILE take_outworn(struct shard *shard)
+/* Without the lock: a thread in the background that loses the processor with it would be in the way of requests. */
+static void close_outworn(struct shard *shard)
 {
-	GDBM_FILE file = shard->outworn;
+	GDBM_FILE file = atomic_exchange(&shard->outworn, NULL);
 
-	shard->outworn = NULL;
-	return file;
-}
-
-static void close_if_any(GDBM_FILE file)
-{
 	if (file)
 		gdbm_close(file);
 }
 
 void base_retire(struct base *base)
 {
-	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
-		struct shard *shard = &base->shards[i];
-		GDBM_FILE file;
-
-		pthread_mutex_lock(&shard->lock);
-		file = take_outworn(shard);
-		pthread_mutex_unlock(&shard->lock);
-		close_if_any(file);
-	}
+	for (unsigned i = 0; i < CONTROL_SHARDS; i++)
+		close_outworn(&base->shards[i]);
 }
 
 void base_free(struct base *base)
@@ -102,7 +91,7 @@ void base_free(struct base *base)
 		return;
 	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
 		shard_close(&base->shards[i]);
-		close_if_any(take_outworn(&base->shards[i]));
+		close_outworn(&base->shards[i]);
 		pthread_mutex_destroy(&base->shards[i].lock);
 	}
 	free(base);
@@ -186,8 +175,8 @@ static int shard_open(struct base *base, unsigned number, uint64_t generation)
 
 	if (shard->generation == generation && generation != 0)
 		return STORE_OK;
-	if (!shard->outworn) {
-		shard->outworn = shard->file;
+	if (!atomic_load(&shard->outworn)) {
+		atomic_store(&shard->outworn, shard->file);
 		shard->file = NULL;
 	}
 	shard_close(shard);

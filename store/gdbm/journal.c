@@ -28,6 +28,7 @@ void journal_init(struct journal *journal, int folder, struct control *control, 
 	journal->syncing_gone = false;
 	atomic_store(&journal->prepared, 0);
 	atomic_store(&journal->furnished, 0);
+	atomic_store(&journal->retired, 0);
 	pthread_rwlock_init(&journal->mapping, NULL);
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		atomic_store(&journal->views[i], NULL);
@@ -133,6 +134,8 @@ void journal_retire(struct journal *journal)
 
 	if (retired > first) /* a damaged word */
 		retired = first;
+	if (atomic_exchange(&journal->retired, retired) == retired)
+		return;
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		segment_unmap(take_view(journal, i, retired));
 }
