@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "store/gdbm/control.h"
@@ -20,49 +21,59 @@
 static _Atomic uintptr_t control;
 static _Thread_local bool requests; /* this thread's */
 
+/* What a thread has used so far. */
+struct usage {
+	int64_t time, processor;
+	long sleeps;
+};
+
 static _Thread_local struct {
 	const void *lock;
-	int64_t since;
+	bool views;
+	struct usage since;
 } mine[HELD_AT_ONCE];
 
-enum kind { NONE, STRIPE, GROWTH, LOCAL, MERGING, SYNCING, PREPARING, KINDS };
+enum kind { NONE, STRIPE, GROWTH, VIEWS, FILES, MERGING, SYNCING, PREPARING, KINDS };
 
 static const char *const names[KINDS] = { "none",
 	                                  "the lock of a stripe",
 	                                  "the lock for new segments and more room",
-	                                  "a lock between the threads of one process",
+	                                  "a process's lock for its views of segments",
+	                                  "a process's lock for one GDBM file",
 	                                  "merging",
 	                                  "syncing",
 	                                  "preparing" };
 
-static _Atomic int64_t longest[KINDS];
+static struct usage longest[KINDS]; /* guarded by noting */
+static int64_t longest_asleep;      /* likewise: of those in which the holder waited in the kernel, of the kinds up to FILES */
+static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 
-static int64_t now_ns(void)
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
+
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-static void note_taken(const void *lock)
+static struct usage usage_now(void)
 {
-	if (atomic_load_explicit(&control, memory_order_relaxed) == 0)
-		return;
-	for (unsigned i = 0; i < HELD_AT_ONCE; i++)
-		if (!mine[i].lock) {
-			mine[i].lock = lock;
-			mine[i].since = now_ns();
-			return;
-		}
+	struct rusage rusage;
+
+	getrusage(RUSAGE_THREAD, &rusage);
+	return (
+	    struct usage){ .time = clock_ns(CLOCK_MONOTONIC), .processor = clock_ns(CLOCK_THREAD_CPUTIME_ID), .sleeps = rusage.ru_nvcsw };
 }
 
-static enum kind kind_of(const void *lock)
+static enum kind kind_of(const void *lock, bool views)
 {
 	uintptr_t at = (uintptr_t)lock - atomic_load_explicit(&control, memory_order_relaxed);
 
 	if (at >= sizeof(struct control))
-		return LOCAL;
+		return views ? VIEWS : FILES;
 	return at == offsetof(struct control, merging)     ? MERGING
 	       : at == offsetof(struct control, syncing)   ? SYNCING
 	       : at == offsetof(struct control, growth)    ? GROWTH
@@ -70,32 +81,49 @@ static enum kind kind_of(const void *lock)
 	                                                   : STRIPE;
 }
 
-/*
- * What a request holds for its own change is not what is asked for here; making room is. Where a request had to wait for files that are
- * being prepared, it would hold the lock for room as long.
- */
+/* What a request holds for its own change is not what is asked for here; making room is. */
+static void note_taken(const void *lock, bool views)
+{
+	if (atomic_load_explicit(&control, memory_order_relaxed) == 0 || (requests && kind_of(lock, views) == STRIPE))
+		return;
+	for (unsigned i = 0; i < HELD_AT_ONCE; i++)
+		if (!mine[i].lock) {
+			mine[i].lock = lock;
+			mine[i].views = views;
+			mine[i].since = usage_now();
+			return;
+		}
+}
+
+static void note_time(enum kind kind, const struct usage *from, const struct usage *to)
+{
+	__real_pthread_mutex_lock(&noting);
+	if (kind <= FILES && to->sleeps > from->sleeps && to->time - from->time > longest_asleep)
+		longest_asleep = to->time - from->time;
+	if (to->time - from->time > longest[kind].time)
+		longest[kind] = (struct usage){ .time = to->time - from->time,
+			                        .processor = to->processor - from->processor,
+			                        .sleeps = to->sleeps - from->sleeps };
+	__real_pthread_mutex_unlock(&noting);
+}
+
+/* Where a request had to wait for files that are being prepared, it would hold the lock for room as long. */
 static void note_let_go(const void *lock)
 {
 	for (unsigned i = 0; i < HELD_AT_ONCE; i++)
 		if (mine[i].lock == lock) {
-			enum kind kind = kind_of(lock);
-			int64_t time = now_ns() - mine[i].since, known = atomic_load(&longest[kind]);
+			struct usage now = usage_now();
 
 			mine[i].lock = NULL;
-			if (requests && kind == STRIPE)
-				return;
-			while (time > known && !atomic_compare_exchange_weak(&longest[kind], &known, time))
-				;
+			note_time(kind_of(lock, mine[i].views), &mine[i].since, &now);
 			return;
 		}
 }
 
 /* ---- the calls --------------------------------------------------------------------------------------------------------- */
 
-int __real_pthread_mutex_lock(pthread_mutex_t *lock);
 int __real_pthread_mutex_trylock(pthread_mutex_t *lock);
 int __real_pthread_mutex_clocklock(pthread_mutex_t *lock, clockid_t clock, const struct timespec *until);
-int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
 int __real_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
 int __real_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
 int __real_pthread_rwlock_unlock(pthread_rwlock_t *lock);
@@ -110,26 +138,27 @@ int __wrap_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
 int __wrap_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until);
 
-static int taken(const void *lock, int error)
+/* The only lock of this kind in the store is the one for views. */
+static int taken(const void *lock, bool views, int error)
 {
 	if (error == 0)
-		note_taken(lock);
+		note_taken(lock, views);
 	return error;
 }
 
 int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
 {
-	return taken(lock, __real_pthread_mutex_lock(lock));
+	return taken(lock, false, __real_pthread_mutex_lock(lock));
 }
 
 int __wrap_pthread_mutex_trylock(pthread_mutex_t *lock)
 {
-	return taken(lock, __real_pthread_mutex_trylock(lock));
+	return taken(lock, false, __real_pthread_mutex_trylock(lock));
 }
 
 int __wrap_pthread_mutex_clocklock(pthread_mutex_t *lock, clockid_t clock, const struct timespec *until)
 {
-	return taken(lock, __real_pthread_mutex_clocklock(lock, clock, until));
+	return taken(lock, false, __real_pthread_mutex_clocklock(lock, clock, until));
 }
 
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock)
@@ -140,12 +169,12 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock)
 
 int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 {
-	return taken(lock, __real_pthread_rwlock_rdlock(lock));
+	return taken(lock, true, __real_pthread_rwlock_rdlock(lock));
 }
 
 int __wrap_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 {
-	return taken(lock, __real_pthread_rwlock_wrlock(lock));
+	return taken(lock, true, __real_pthread_rwlock_wrlock(lock));
 }
 
 int __wrap_pthread_rwlock_unlock(pthread_rwlock_t *lock)
@@ -161,7 +190,7 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lo
 
 	note_let_go(lock);
 	error = __real_pthread_cond_timedwait(condition, lock, until);
-	note_taken(lock);
+	note_taken(lock, false);
 	return error;
 }
 
@@ -178,23 +207,32 @@ void held_begin(void)
 			(void)sscanf(line, "%" SCNxPTR, &at);
 	if (maps)
 		fclose(maps);
-	for (unsigned i = 0; i < KINDS; i++)
-		atomic_store(&longest[i], 0);
+	memset(longest, 0, sizeof(longest));
+	longest_asleep = 0;
 	requests = true;
 	atomic_store(&control, at);
 }
 
+static double milliseconds(int64_t ns)
+{
+	return (double)ns / 1e6;
+}
+
 void held_end(struct held *ret)
 {
-	memset(ret, 0, sizeof(*ret));
 	atomic_store(&control, 0);
-	for (int i = STRIPE; i <= LOCAL; i++)
-		if ((double)atomic_load(&longest[i]) / 1e6 > ret->longest_ms) {
-			ret->longest_ms = (double)atomic_load(&longest[i]) / 1e6;
+	memset(ret, 0, sizeof(*ret));
+	__real_pthread_mutex_lock(&noting);
+	for (int i = STRIPE; i <= FILES; i++)
+		if (milliseconds(longest[i].time) > ret->longest_ms) {
+			ret->longest_ms = milliseconds(longest[i].time);
+			ret->processor_ms = milliseconds(longest[i].processor);
 			ret->longest_kind = i;
 		}
-	ret->merging_ms = (double)atomic_load(&longest[MERGING]) / 1e6;
-	ret->syncing_ms = (double)atomic_load(&longest[SYNCING]) / 1e6;
+	ret->asleep_ms = milliseconds(longest_asleep);
+	ret->merging_ms = milliseconds(longest[MERGING].time);
+	ret->syncing_ms = milliseconds(longest[SYNCING].time);
+	__real_pthread_mutex_unlock(&noting);
 }
 
 static double longer(double a, double b)
@@ -206,8 +244,10 @@ void held_sum(struct held *sum, const struct held *held)
 {
 	if (held->longest_ms > sum->longest_ms) {
 		sum->longest_ms = held->longest_ms;
+		sum->processor_ms = held->processor_ms;
 		sum->longest_kind = held->longest_kind;
 	}
+	sum->asleep_ms = longer(sum->asleep_ms, held->asleep_ms);
 	sum->merging_ms = longer(sum->merging_ms, held->merging_ms);
 	sum->syncing_ms = longer(sum->syncing_ms, held->syncing_ms);
 }

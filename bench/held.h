@@ -8,8 +8,10 @@
 
 /* The longest times in one process, or in several. */
 struct held {
-	double longest_ms; /* of the locks that a request may wait for */
-	double merging_ms; /* of the two that none waits for */
+	double longest_ms;   /* of the locks that a request may wait for */
+	double processor_ms; /* that its holder had meanwhile: much less where others had it, or the holder waited in the kernel */
+	double asleep_ms;    /* the longest in which the holder did wait there */
+	double merging_ms;   /* of the two that none waits for */
 	double syncing_ms;
 	int longest_kind;
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,9 @@
 
 struct shard {
 	pthread_mutex_t lock;
-	GDBM_FILE file;      /* NULL: not open, or there is none */
-	uint64_t generation; /* that file is of; 0: not looked yet */
+	GDBM_FILE file;             /* NULL: not open, or there is none */
+	_Atomic(GDBM_FILE) outworn; /* of a generation before: closing it can mean that the disk's room is given back, which takes time */
+	uint64_t generation;        /* that file is of; 0: not looked yet */
 };
 
 struct base {
@@ -68,23 +70,31 @@ static void shard_close(struct shard *shard)
 	shard->generation = 0;
 }
 
+/* Without the lock: a thread in the background that loses the processor with it would be in the way of requests. */
+static void close_outworn(struct shard *shard)
+{
+	GDBM_FILE file = atomic_exchange(&shard->outworn, NULL);
+
+	if (file)
+		gdbm_close(file);
+}
+
+void base_retire(struct base *base)
+{
+	for (unsigned i = 0; i < CONTROL_SHARDS; i++)
+		close_outworn(&base->shards[i]);
+}
+
 void base_free(struct base *base)
 {
 	if (!base)
 		return;
 	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
 		shard_close(&base->shards[i]);
+		close_outworn(&base->shards[i]);
 		pthread_mutex_destroy(&base->shards[i].lock);
 	}
 	free(base);
-}
-
-void base_after_fork(struct base *base)
-{
-	for (unsigned i = 0; i < CONTROL_SHARDS; i++) {
-		pthread_mutex_init(&base->shards[i].lock, NULL);
-		shard_close(&base->shards[i]);
-	}
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
@@ -165,6 +175,10 @@ static int shard_open(struct base *base, unsigned number, uint64_t generation)
 
 	if (shard->generation == generation && generation != 0)
 		return STORE_OK;
+	if (!atomic_load(&shard->outworn)) {
+		atomic_store(&shard->outworn, shard->file);
+		shard->file = NULL;
+	}
 	shard_close(shard);
 	status = open_reader(base, number, &shard->file);
 	if (status == STORE_OK || status == STORE_ABSENT) {

@@ -30,8 +30,8 @@ void base_free(struct base *base);
  */
 int base_fetch(struct base *base, unsigned shard, uint64_t generation, const struct store_key *key, struct record *ret);
 
-/* After fork: lets go of the parent's descriptors, which share their file offset with it. */
-void base_after_fork(struct base *base);
+/* Closes the files of generations before, which base_fetch leaves open: one a shard at most. For a thread in the background. */
+void base_retire(struct base *base);
 
 /*
  * Calls each with every valid record of a shard's file as it is now. False from each ends it. *damaged counts the places that do not check.

@@ -131,6 +131,7 @@ static void begin_again(struct segment *segment)
 	atomic_store(&segment->hot->settled, FRAME_DATA);
 	for (uint64_t at = FRAME_DATA; at < segment->hot->end; at += FRAME_PAGE)
 		atomic_store(&segment->logged[at / FRAME_PAGE], 0);
+	STORE_HOOK("hot begun again", segment->logged, 0);
 }
 
 int segment_log(struct segment *segment, uint64_t seed, bool sync)

@@ -28,6 +28,7 @@ void journal_init(struct journal *journal, int folder, struct control *control, 
 	journal->syncing_gone = false;
 	atomic_store(&journal->prepared, 0);
 	atomic_store(&journal->furnished, 0);
+	atomic_store(&journal->retired, 0);
 	pthread_rwlock_init(&journal->mapping, NULL);
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		atomic_store(&journal->views[i], NULL);
@@ -47,19 +48,39 @@ static _Atomic(struct segment *) *view_of(struct journal *journal, uint32_t numb
 	return &journal->views[number % JOURNAL_VIEWS];
 }
 
-/* With the mapping lock, which is not held while a sync lasts: it would keep requests from the next segment. */
-static void let_go(struct journal *journal, struct segment *segment)
+/*
+ * With the mapping lock. It is held over no system call, for a request may wait for it: the caller unmaps what this returns when it has let
+ * go of the lock. A sync may still use it; then NULL, and who syncs unmaps it.
+ */
+static struct segment *let_go(struct journal *journal, struct segment *segment)
 {
-	if (segment && segment == journal->syncing)
-		journal->syncing_gone = true;
-	else
-		segment_unmap(segment);
+	if (!segment || segment != journal->syncing)
+		return segment;
+	journal->syncing_gone = true;
+	return NULL;
 }
 
-/* A view whose place is wanted is of a segment that was retired long ago: fewer than JOURNAL_VIEWS are ever in use. */
-static void set_view(struct journal *journal, struct segment *segment)
+/*
+ * Makes segment the view of its number, unless another thread's is; returns the one that is, and the other goes. A view whose place is
+ * wanted is of a segment that was retired long ago: fewer than JOURNAL_VIEWS are ever in use.
+ */
+static struct segment *set_view(struct journal *journal, struct segment *segment)
 {
-	let_go(journal, atomic_exchange(view_of(journal, segment->number), segment));
+	_Atomic(struct segment *) *view = view_of(journal, segment->number);
+	struct segment *gone;
+
+	pthread_rwlock_wrlock(&journal->mapping);
+	gone = atomic_load(view);
+	if (gone && gone->number == segment->number) {
+		gone = segment;
+		segment = atomic_load(view);
+	} else {
+		atomic_store(view, segment);
+		gone = let_go(journal, gone);
+	}
+	pthread_rwlock_unlock(&journal->mapping);
+	segment_unmap(gone);
+	return segment;
 }
 
 /* A segment's files go when it has left the list; if they go before, somebody else took them, and what they hold must not be passed over.
@@ -74,16 +95,11 @@ static int absent(const struct journal *journal, uint32_t number)
 
 static int map_view(struct journal *journal, uint32_t number, struct segment **ret)
 {
-	int status = STORE_OK;
+	struct segment *segment;
+	int status = segment_map(journal->folder, number, &segment);
 
-	pthread_rwlock_wrlock(&journal->mapping);
-	*ret = atomic_load(view_of(journal, number));
-	if (!*ret || (*ret)->number != number) {
-		status = segment_map(journal->folder, number, ret);
-		if (status == STORE_OK)
-			set_view(journal, *ret);
-	}
-	pthread_rwlock_unlock(&journal->mapping);
+	if (status == STORE_OK)
+		*ret = set_view(journal, segment);
 	return status == STORE_ABSENT ? absent(journal, number) : status;
 }
 
@@ -102,12 +118,10 @@ static struct segment *take_view(struct journal *journal, unsigned place, uint32
 
 	pthread_rwlock_wrlock(&journal->mapping);
 	segment = atomic_load(&journal->views[place]);
-	if (segment && segment->number < retired)
+	if (segment && segment->number < retired) {
 		atomic_store(&journal->views[place], NULL);
-	else
-		segment = NULL;
-	if (segment && segment == journal->syncing) {
-		journal->syncing_gone = true;
+		segment = let_go(journal, segment);
+	} else {
 		segment = NULL;
 	}
 	pthread_rwlock_unlock(&journal->mapping);
@@ -120,6 +134,8 @@ void journal_retire(struct journal *journal)
 
 	if (retired > first) /* a damaged word */
 		retired = first;
+	if (atomic_exchange(&journal->retired, retired) == retired)
+		return;
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		segment_unmap(take_view(journal, i, retired));
 }
@@ -225,8 +241,8 @@ static bool fresh(const struct segment *segment, size_t frame)
 	return !segment_used(segment) && !segment->hot->recovered && segment->hot->end >= frame + FRAME_SPACE;
 }
 
-/* The segment of this number, which is not in use yet: of prepared files, or of new ones. The caller holds the preparing lock. */
-static int new_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+/* The prepared segment of this number, if the frame has room in it. */
+static int prepared_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
 {
 	int status = segment_map(journal->folder, number, ret);
 
@@ -234,7 +250,18 @@ static int new_segment(struct journal *journal, uint32_t number, size_t frame, s
 		segment_unmap(*ret);
 		status = STORE_ABSENT;
 	}
-	if (status == STORE_ABSENT || status == STORE_DAMAGED)
+	return status;
+}
+
+/*
+ * The segment of this number, of prepared files or of new ones. The caller holds the preparing lock. Another one may use the segment
+ * meanwhile, be through with it, and remove it: so it is asked whether that has begun when it is known that the files are to be made.
+ */
+static int new_segment(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+{
+	int status = prepared_segment(journal, number, frame, ret);
+
+	if ((status == STORE_ABSENT || status == STORE_DAMAGED) && control_last(atomic_load(&journal->control->segments)) < number)
 		status = segment_create(journal->folder, number, next_size(journal, frame), ret);
 	return status;
 }
@@ -245,7 +272,7 @@ static int furnished_segment(struct journal *journal, uint32_t number, size_t fr
 
 	if (status != STORE_OK)
 		return status;
-	status = segment_furnish(*ret);
+	status = segment_furnish(*ret, journal->folder);
 	if (status != STORE_OK) {
 		error = errno;
 		segment_unmap(*ret);
@@ -254,7 +281,7 @@ static int furnished_segment(struct journal *journal, uint32_t number, size_t fr
 	return status;
 }
 
-static int take_prepared(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+static int make_locked(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
 {
 	struct timespec deadline;
 	int status;
@@ -268,7 +295,22 @@ static int take_prepared(struct journal *journal, uint32_t number, size_t frame,
 	return status;
 }
 
-/* No view of it is kept: until it is in use its files may be made anew. */
+/*
+ * One that is furnished is not made anew by anyone but the caller, who holds the growth lock: so the preparing lock need not be waited for,
+ * under which another one may be syncing the files of the segment after it.
+ */
+static int take_prepared(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+{
+	int status = prepared_segment(journal, number, frame, ret);
+
+	if (status == STORE_OK && segment_furnished(*ret))
+		return STORE_OK;
+	if (status == STORE_OK)
+		segment_unmap(*ret);
+	return make_locked(journal, number, frame, ret);
+}
+
+/* No view of it is kept: until it is furnished its files may be made anew. */
 static void prepare(struct journal *journal, uint32_t number, _Atomic uint32_t *done,
                     int (*make)(struct journal *journal, uint32_t number, size_t frame, struct segment **ret))
 {
@@ -276,19 +318,21 @@ static void prepare(struct journal *journal, uint32_t number, _Atomic uint32_t *
 
 	if (atomic_load(done) == number || control_try(&journal->control->preparing) != STORE_OK)
 		return;
-	if (control_last(atomic_load(&journal->control->segments)) < number && make(journal, number, 0, &segment) == STORE_OK) {
+	if (make(journal, number, 0, &segment) == STORE_OK) {
 		segment_unmap(segment);
 		atomic_store(done, number);
 	}
 	control_unlock(&journal->control->preparing);
 }
 
+/* In this order, so that no power cut can leave a gap between the names: the segment after the next is begun when the next one's last. */
 void journal_prepare(struct journal *journal)
 {
 	uint32_t last = control_last(atomic_load(&journal->control->segments));
 
 	prepare(journal, last + 1, &journal->furnished, furnished_segment);
-	prepare(journal, last + JOURNAL_AHEAD, &journal->prepared, new_segment);
+	if (atomic_load(&journal->furnished) == last + 1)
+		prepare(journal, last + JOURNAL_AHEAD, &journal->prepared, new_segment);
 }
 
 /* Begins segment last + 1. The caller holds the growth lock. */
@@ -305,9 +349,7 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 	status = take_prepared(journal, last + 1, frame, &segment);
 	if (status != STORE_OK)
 		return status;
-	pthread_rwlock_wrlock(&journal->mapping);
-	set_view(journal, segment);
-	pthread_rwlock_unlock(&journal->mapping);
+	(void)set_view(journal, segment);
 	/* A merge may raise the first meanwhile; the last is ours alone. */
 	while (!atomic_compare_exchange_weak(&journal->control->segments, &segments, (segments & ~(uint64_t)UINT32_MAX) | (last + 1)))
 		;
@@ -440,6 +482,7 @@ static int log_live(struct journal *journal, bool sync)
 	STORE_HOOK("control sync error", &control->sync_error, sizeof(control->sync_error));
 	if (status == STORE_OK && sync) {
 		atomic_store(&control->sync_began, began);
+		STORE_HOOK("control sync began", &control->sync_began, sizeof(control->sync_began));
 		atomic_store(&control->synced, ticket);
 		STORE_HOOK("control synced", &control->synced, sizeof(control->synced));
 	}
@@ -458,6 +501,7 @@ static int lead(struct journal *journal, bool sync)
 	files_unshield(&shield);
 	control_unlock(&journal->control->syncing);
 	control_wake(&journal->control->sync_turn);
+	STORE_HOOK("control sync turn", &journal->control->sync_turn, sizeof(journal->control->sync_turn));
 	errno = error;
 	return status;
 }

@@ -27,6 +27,7 @@ struct journal {
 	unsigned wait_ms;
 	_Atomic uint32_t prepared;                      /* this process has seen the files of this segment to be made */
 	_Atomic uint32_t furnished;                     /* and this one to have its room */
+	_Atomic uint32_t retired;                       /* views of segments below this one have been let go */
 	pthread_rwlock_t mapping;                       /* for changing views */
 	struct segment *syncing;                        /* the one that a thread of this process syncs, guarded by mapping */
 	bool syncing_gone;                              /* and it is no view any more: to be unmapped when the sync has ended */

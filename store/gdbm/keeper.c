@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/gdbm/base.h"
 #include "store/gdbm/control.h"
 #include "store/gdbm/journal.h"
 #include "store/store.h"
@@ -76,6 +77,7 @@ static void merge_round(struct keeper *keeper, int64_t now)
 		(void)merge_run(&keeper->merge, segments == keeper->seen ? 0 : 1, now, 0);
 	keeper->seen = segments;
 	journal_retire(journal);
+	base_retire(keeper->merge.base);
 	sweep_one(keeper, now);
 }
 

@@ -174,7 +174,7 @@ static int make_from(int folder, const struct store_options *options, uint64_t s
 	if (status == STORE_OK)
 		status = segment_create(folder, last, options->journal_size ? options->journal_size : SEGMENT_SIZE_MIN, &active);
 	if (status == STORE_OK) {
-		status = segment_furnish(active);
+		status = segment_furnish(active, folder);
 		error = errno;
 		segment_unmap(active);
 		errno = error;

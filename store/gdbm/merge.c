@@ -480,8 +480,10 @@ static int sweep_locked(const struct merge *merge, unsigned shard, unsigned shar
 	size = base_shard_size(merge->base, shard);
 	if (damaged || (look->dead > 0 && look->dead * share >= look->records) || size > WASTE * look->octets / 2 + (64u << 10))
 		status = rewrite(merge, shard, damaged, look->now, &ret->removed);
-	if (status == STORE_OK)
+	if (status == STORE_OK) {
 		atomic_store(due, next_look(look));
+		STORE_HOOK("control sweep due", due, sizeof(*due));
+	}
 	return status;
 }
 

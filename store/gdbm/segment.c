@@ -152,6 +152,7 @@ static void hot_fill(struct segment *segment, uint64_t end)
 	atomic_store(&hot->tail, FRAME_DATA);
 	atomic_store(&hot->allocated, FRAME_DATA);
 	atomic_store(&hot->settled, FRAME_DATA);
+	STORE_HOOK("hot head", hot, sizeof(*hot));
 	set_slots(segment);
 }
 
@@ -176,7 +177,8 @@ static int hot_new(int folder, int journal_fd, uint32_t number, uint64_t end, st
 	return STORE_OK;
 }
 
-int segment_furnish(struct segment *segment)
+/* A change is only as lasting as the name of the file that it is in. */
+int segment_furnish(struct segment *segment, int folder)
 {
 	struct segment_hot *hot = segment->hot;
 
@@ -185,11 +187,16 @@ int segment_furnish(struct segment *segment)
 	do
 		errno = posix_fallocate(segment->hot_fd, (off_t)hot->end, (off_t)(segment->size - hot->end));
 	while (errno == EINTR);
-	if (errno != 0)
+	if (errno != 0 || files_sync_folder(folder) != 0)
 		return STORE_UNAVAILABLE;
 	atomic_store(&hot->furnished, 1);
 	STORE_HOOK("hot furnished", &hot->furnished, sizeof(hot->furnished));
 	return STORE_OK;
+}
+
+bool segment_furnished(const struct segment *segment)
+{
+	return atomic_load(&segment->hot->furnished);
 }
 
 static int write_header(int fd, uint32_t number, uint64_t end)
@@ -218,8 +225,7 @@ int segment_create(int folder, uint32_t number, size_t size, struct segment **re
 	if (status != STORE_OK)
 		return status;
 	file_name("journal", number, name);
-	/* A change is only as lasting as the name of the file that it is in. */
-	if (renameat(folder, "journal.new", folder, name) != 0 || files_sync_folder(folder) != 0)
+	if (renameat(folder, "journal.new", folder, name) != 0)
 		return failed(segment, STORE_UNAVAILABLE);
 	*ret = segment;
 	return STORE_OK;
@@ -451,7 +457,7 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 		status = hot_new(folder, fd, number, end, &segment);
 	if (status != STORE_OK)
 		return status;
-	status = segment_furnish(segment);
+	status = segment_furnish(segment, folder);
 	if (status == STORE_OK)
 		status = read_back(segment, &end);
 	if (status != STORE_OK)
@@ -463,6 +469,7 @@ int segment_recover(int folder, uint32_t number, uint64_t seed, struct segment *
 	atomic_store(&segment->hot->allocated, end);
 	atomic_store(&segment->hot->settled, end);
 	atomic_store(&segment->hot->unsynced, 1); /* what was read may be the kernel's alone */
+	STORE_HOOK("hot read back", segment->hot, sizeof(*segment->hot));
 	*ret = segment;
 	return STORE_OK;
 }

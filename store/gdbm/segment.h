@@ -43,7 +43,7 @@ struct segment_hot {
 	uint32_t number;
 	uint64_t end;                            /* of the frames */
 	uint64_t slots;                          /* a power of two */
-	_Atomic uint32_t furnished;              /* the disk has promised room for all behind the frames */
+	_Atomic uint32_t furnished;              /* room for all behind the frames is promised, and the files' names are lasting */
 	uint32_t recovered;                      /* built from the journal file: a GDBM file may have newer records (a restored backup) */
 	_Alignas(64) _Atomic uint64_t tail;      /* where the next extent goes */
 	_Alignas(64) _Atomic uint64_t allocated; /* up to here the disk has promised room, in both files */
@@ -90,16 +90,17 @@ struct segment_entry {
 size_t segment_frame_size(const struct segment_entry *entries, unsigned count);
 
 /*
- * Makes segment number in folder, for size octets of frames, and maps it. Its files take no more than a page each until it is furnished.
- * STORE_OK or STORE_UNAVAILABLE with errno.
+ * Makes segment number in folder, for size octets of frames, and maps it. Until it is furnished its files take a page each, their names may
+ * not outlive a power cut, and nothing may be appended. STORE_OK or STORE_UNAVAILABLE with errno.
  */
 int segment_create(int folder, uint32_t number, size_t size, struct segment **ret);
 
-/*
- * Makes sure that there is disk room for the index: to be called before anything is appended; only one at a time. STORE_OK or
- * STORE_UNAVAILABLE with errno.
+/* Makes sure that there is disk room for the index, and that the names last; only one at a time. STORE_OK or STORE_UNAVAILABLE with errno.
  */
-int segment_furnish(struct segment *segment);
+int segment_furnish(struct segment *segment, int folder);
+
+/* True if it is: then it stays as it is until it is used. */
+bool segment_furnished(const struct segment *segment);
 
 /*
  * Maps segment number; damaged heads are put right where the sizes are. STORE_OK; STORE_ABSENT if there is no such file; STORE_DAMAGED if

@@ -15,6 +15,13 @@ tests_store_lock_holders_LDFLAGS = $(steps_ldflags)
 tests_store_lock_holders_LDADD = store/libstore-hooks.la
 TESTS += tests/store/lock_holders
 
+check_PROGRAMS += tests/store/prepare
+tests_store_prepare_SOURCES = tests/store/prepare.c $(steps_sources)
+tests_store_prepare_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_HOOKS
+tests_store_prepare_LDFLAGS = $(steps_ldflags)
+tests_store_prepare_LDADD = store/libstore-hooks.la
+TESTS += tests/store/prepare
+
 # The longest wait for each lock is measured where the library waits.
 check_PROGRAMS += tests/store/processes
 tests_store_processes_SOURCES = tests/store/processes.c tests/store/folder.h tests/tap.h

@@ -338,25 +338,29 @@ static unsigned long count_steps(enum lock lock)
 
 static void kill_holders(enum lock lock, unsigned long steps_held, unsigned long tries)
 {
-	unsigned long stride = steps_held > tries ? steps_held / tries : 1, count = 0, wrong = 0;
+	unsigned long stride = steps_held > tries ? steps_held / tries : 1, count = 0, killed = 0, wrong = 0;
 	uint64_t longest = 0;
 
 	for (unsigned long at = 1; at <= steps_held; at += stride, count++) {
 		int status, then;
+		bool fewer; /* steps than the one that was counted: its keeper had made the next segment already, or not */
 
 		begin(lock, SIGKILL, at);
 		status = finish(start(hold));
+		fewer = status == 0 && board->held < at;
+		killed += !fewer;
 		board->longest_ms = 0;
 		then = finish(start(go_on));
 		longest = board->longest_ms > longest ? board->longest_ms : longest;
-		if (WIFSIGNALED(status) && then == 0 && wrong_counters() == 0)
+		if ((fewer || WIFSIGNALED(status)) && then == 0 && wrong_counters() == 0)
 			continue;
 		wrong++;
 		printf("# at step %lu with it: ended with %#x, the next one with %#x; %u counters wrong\n", at, (unsigned)status,
 		       (unsigned)then, wrong_counters());
 	}
-	tap_ok(wrong == 0 && count > 0, "killed while it holds %s, a process is in nobody's way", names[lock]);
-	printf("# at %lu of %lu steps; the longest operation after it took %llu ms\n", count, steps_held, (unsigned long long)longest);
+	tap_ok(wrong == 0 && killed > count / 2, "killed while it holds %s, a process is in nobody's way", names[lock]);
+	printf("# %lu killed at %lu of %lu steps; the longest operation after it took %llu ms\n", killed, count, steps_held,
+	       (unsigned long long)longest);
 }
 
 static uint64_t bound_of(enum lock lock)
