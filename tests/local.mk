@@ -15,7 +15,7 @@ AM_TESTS_ENVIRONMENT = \
 
 EXTRA_DIST += tests/driver tests/environment tests/tap.h tests/tap.sh
 
-# A real lighttpd, a real browser.
+# A real lighttpd, a real browser. Sessions are there after a restart, so they need a store that lasts.
 web_tests = \
 	tests/web/browser.sh \
 	tests/web/cgi.sh \
@@ -31,7 +31,9 @@ web_tests = \
 	tests/web/session.sh \
 	tests/web/settings.sh \
 	tests/web/store.sh
+if HAVE_GDBM
 TESTS += $(web_tests)
+endif
 dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
 EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/web/signal_workers.py tests/long/fresh.sh tests/long/valgrind.sh
 
@@ -41,16 +43,18 @@ tests_web_load_LDADD = $(PTHREAD_LIBS)
 
 # What the sources say about themselves is the same whatever they are compiled with.
 build_tests = \
-	tests/build/bench.sh \
 	tests/build/headers.sh \
-	tests/build/install.sh \
 	tests/build/layers.sh \
 	tests/build/man.sh \
 	tests/build/names.sh \
 	tests/build/shell.sh \
 	tests/build/size.sh \
 	tests/build/warnings.sh
-dist_check_SCRIPTS += $(build_tests)
+built_tests = tests/build/bench.sh tests/build/install.sh
+dist_check_SCRIPTS += $(build_tests) $(built_tests)
 if !SANITIZED
 TESTS += $(build_tests)
+if HAVE_GDBM
+TESTS += $(built_tests)
+endif
 endif

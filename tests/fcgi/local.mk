@@ -10,9 +10,11 @@ fcgi_tests = \
 	tests/fcgi/deadline.py \
 	tests/fcgi/kept.py \
 	tests/fcgi/limits.py \
-	tests/fcgi/resources.py \
 	tests/fcgi/stop.py
 
 TESTS += $(fcgi_tests)
-dist_check_SCRIPTS += $(fcgi_tests)
+if HAVE_GDBM
+TESTS += tests/fcgi/resources.py
+endif
+dist_check_SCRIPTS += $(fcgi_tests) tests/fcgi/resources.py
 EXTRA_DIST += tests/fcgi/fcgi_client.py
