@@ -30,8 +30,8 @@ void keeper_init(struct keeper *keeper, const struct merge *merge, bool syncs)
 	pthread_mutex_init(&keeper->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&keeper->wake, &attributes);
-	pthread_cond_init(&keeper->end, &attributes);
+	for (int role = 0; role < KEEPER_ROLES; role++)
+		pthread_cond_init(&keeper->wake[role], &attributes);
 	pthread_condattr_destroy(&attributes);
 }
 
@@ -88,18 +88,15 @@ void keeper_round(struct keeper *keeper, int64_t now)
 	merge_round(keeper, now);
 }
 
-/* Waits for the moment or, if there is something to wake for, less; false at the end. With the lock held. */
-static bool wait_until(struct keeper *keeper, pthread_cond_t *wake, const struct timespec *moment)
+/* Waits for the moment or, if there is something to wake the role for, less; false at the end. With the lock held. */
+static bool wait_until(struct keeper *keeper, enum keeper_role role, const struct timespec *moment)
 {
 	if (!keeper->stop)
-		pthread_cond_timedwait(wake, &keeper->lock, moment);
+		pthread_cond_timedwait(&keeper->wake[role], &keeper->lock, moment);
 	return !keeper->stop;
 }
 
-/*
- * A thread of its own: a merge can take far longer than a change may stay unsynced. The tick is counted from where a sync begins, so that
- * one which takes longer is followed by the next at once.
- */
+/* The tick is counted from where a sync begins, so that one which takes longer is followed by the next at once. */
 static void *run_syncs(void *argument)
 {
 	struct keeper *keeper = argument;
@@ -107,13 +104,27 @@ static void *run_syncs(void *argument)
 
 	control_deadline(TICK_MS, &next);
 	pthread_mutex_lock(&keeper->lock);
-	while (wait_until(keeper, &keeper->end, &next)) {
+	while (wait_until(keeper, KEEPER_SYNC, &next)) {
+		pthread_mutex_unlock(&keeper->lock);
+		control_deadline(TICK_MS, &next);
+		sync_round(keeper, TICK_MS / 2);
+		pthread_mutex_lock(&keeper->lock);
+	}
+	pthread_mutex_unlock(&keeper->lock);
+	return NULL;
+}
+
+static void *run_prepares(void *argument)
+{
+	struct keeper *keeper = argument;
+	struct timespec next;
+
+	control_deadline(TICK_MS, &next);
+	pthread_mutex_lock(&keeper->lock);
+	while (wait_until(keeper, KEEPER_PREPARE, &next)) {
 		pthread_mutex_unlock(&keeper->lock);
 		journal_prepare(keeper->merge.journal);
-		if (control_past(&next)) {
-			control_deadline(TICK_MS, &next);
-			sync_round(keeper, TICK_MS / 2);
-		}
+		control_deadline(TICK_MS, &next);
 		pthread_mutex_lock(&keeper->lock);
 	}
 	pthread_mutex_unlock(&keeper->lock);
@@ -128,7 +139,7 @@ static void *run_merges(void *argument)
 	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), getpriority(PRIO_PROCESS, 0) + NICENESS);
 	control_deadline(TICK_MS, &next);
 	pthread_mutex_lock(&keeper->lock);
-	while (wait_until(keeper, &keeper->wake, &next)) {
+	while (wait_until(keeper, KEEPER_MERGE, &next)) {
 		pthread_mutex_unlock(&keeper->lock);
 		merge_round(keeper, time(NULL));
 		control_deadline(TICK_MS, &next);
@@ -138,20 +149,30 @@ static void *run_merges(void *argument)
 	return NULL;
 }
 
-/* Both or none. With the lock held. */
+/* Ends the first count threads, and waits for them. With the lock held, which it gives up meanwhile. */
+static void end_threads(struct keeper *keeper, int count)
+{
+	keeper->stop = true;
+	for (int role = 0; role < count; role++)
+		pthread_cond_signal(&keeper->wake[role]);
+	pthread_mutex_unlock(&keeper->lock);
+	for (int role = 0; role < count; role++)
+		pthread_join(keeper->threads[role], NULL);
+	pthread_mutex_lock(&keeper->lock);
+}
+
+/* All or none. With the lock held. */
 static bool start_threads(struct keeper *keeper)
 {
-	if (pthread_create(&keeper->syncer, NULL, run_syncs, keeper) != 0)
-		return false;
-	if (pthread_create(&keeper->merger, NULL, run_merges, keeper) == 0)
-		return true;
-	keeper->stop = true;
-	pthread_cond_signal(&keeper->end);
-	pthread_mutex_unlock(&keeper->lock);
-	pthread_join(keeper->syncer, NULL);
-	pthread_mutex_lock(&keeper->lock);
-	keeper->stop = false;
-	return false;
+	static void *(*const runs[KEEPER_ROLES])(void *) = { run_syncs, run_prepares, run_merges };
+
+	for (int role = 0; role < KEEPER_ROLES; role++)
+		if (pthread_create(&keeper->threads[role], NULL, runs[role], keeper) != 0) {
+			end_threads(keeper, role);
+			keeper->stop = false;
+			return false;
+		}
+	return true;
 }
 
 /* Signals are for the program's own threads. */
@@ -183,23 +204,19 @@ void keeper_notice(struct keeper *keeper)
 	if (atomic_load_explicit(&keeper->noticed, memory_order_relaxed) == segments)
 		return;
 	atomic_store_explicit(&keeper->noticed, segments, memory_order_relaxed);
-	pthread_cond_signal(&keeper->end);
+	pthread_cond_signal(&keeper->wake[KEEPER_PREPARE]);
 	if (control_first(segments) + 1 < control_last(segments))
-		pthread_cond_signal(&keeper->wake);
+		pthread_cond_signal(&keeper->wake[KEEPER_MERGE]);
 }
 
 void keeper_stop(struct keeper *keeper)
 {
 	pthread_mutex_lock(&keeper->lock);
 	keeper->stop = true;
-	pthread_cond_signal(&keeper->wake);
-	pthread_cond_signal(&keeper->end);
+	if (atomic_exchange(&keeper->running, false))
+		end_threads(keeper, KEEPER_ROLES);
 	pthread_mutex_unlock(&keeper->lock);
-	if (atomic_exchange(&keeper->running, false)) {
-		pthread_join(keeper->syncer, NULL);
-		pthread_join(keeper->merger, NULL);
-	}
 	pthread_mutex_destroy(&keeper->lock);
-	pthread_cond_destroy(&keeper->wake);
-	pthread_cond_destroy(&keeper->end);
+	for (int role = 0; role < KEEPER_ROLES; role++)
+		pthread_cond_destroy(&keeper->wake[role]);
 }

@@ -1,5 +1,6 @@
 /*
- * keeper.h - the threads that a long-running process has for its store: one syncs every second, the other merges and sweeps.
+ * keeper.h - the threads that a long-running process has for its store: one syncs every second, one prepares segments, one merges and
+ * sweeps. They are three since each may wait long for the disk, and what is answered must not stay unsynced meanwhile.
  *
  * They are begun by the first change, so that a process that only forks has none. All processes of a store have them; what is to be done is
  * done by whichever comes first.
@@ -13,6 +14,8 @@
 
 #include "store/gdbm/merge.h"
 
+enum keeper_role { KEEPER_SYNC, KEEPER_PREPARE, KEEPER_MERGE, KEEPER_ROLES };
+
 struct keeper {
 	struct merge merge;
 	bool syncs; /* SESSION_SYNC is not "no" */
@@ -20,9 +23,9 @@ struct keeper {
 	bool stop;
 	_Atomic uint64_t noticed; /* the segments at the last waking */
 	uint64_t seen;            /* and at the last round */
-	pthread_t syncer, merger;
+	pthread_t threads[KEEPER_ROLES];
 	pthread_mutex_t lock;
-	pthread_cond_t wake, end; /* what the merger sleeps on, and the syncer */
+	pthread_cond_t wake[KEEPER_ROLES]; /* what each sleeps on */
 };
 
 /* Prepares a keeper that does not run yet. */
@@ -38,7 +41,7 @@ bool keeper_runs(const struct keeper *keeper);
  */
 void keeper_notice(struct keeper *keeper);
 
-/* What the threads do at each tick, with the time given: syncs, merges, looks through one shard whose time has come. */
+/* What the threads do at each tick, with the time given: prepares, syncs, merges, looks through one shard whose time has come. */
 void keeper_round(struct keeper *keeper, int64_t now);
 
 /* Ends the threads, if they run, and waits for them. */
