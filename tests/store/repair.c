@@ -304,7 +304,7 @@ static void one_bucket(void)
 
 static void one_record(void)
 {
-	uint8_t octet = 0xee;
+	uint8_t octet;
 
 	fresh();
 	/* A bucket's first element: where its record is. */
@@ -315,7 +315,10 @@ static void one_record(void)
 	for (off_t i = 0; at == 0 && i < 160; i++)
 		if (pread(fd, &at, 8, bucket + 112 + 24 * i + 8) != 8)
 			exit(99);
+	if (pread(fd, &octet, 1, at + STORE_KEY_SIZE + 40) != 1)
+		exit(99);
 	close(fd);
+	octet ^= 1; /* surely another one */
 	overwrite("01.gdbm", at + STORE_KEY_SIZE + 40, &octet, 1);
 	open_store();
 	tap_ok(examine().damaged == 1 && examine().live == KEYS - 1, "a damaged record is found");
