@@ -48,11 +48,18 @@ static int no_place(const struct store_options *options)
 	return store_refuse(options, STORE_UNAVAILABLE, "/proc is needed for the store's locks and cannot be read: %s", strerror(errno));
 }
 
+static bool numbers_sound(const struct control *control)
+{
+	uint32_t first = control_first(control->segments), last = control_last(control->segments);
+
+	return last - first < CONTROL_RANGE && last < UINT32_MAX - CONTROL_RANGE && first - control->retired < CONTROL_RANGE;
+}
+
 static bool trusted(const struct control *control, const struct stat *st, const struct place *place)
 {
 	return memcmp(control->magic, MAGIC, sizeof(MAGIC)) == 0 && control->version == FORMAT && control->size == sizeof(*control) &&
 	       memcmp(control->boot, place->boot, sizeof(place->boot)) == 0 && control->device == st->st_dev &&
-	       control->inode == st->st_ino && control_last(control->segments) - control_first(control->segments) < CONTROL_RANGE;
+	       control->inode == st->st_ino && numbers_sound(control);
 }
 
 static int map(int fd, struct control **ret)

@@ -73,6 +73,14 @@ static inline uint32_t control_last(uint64_t segments)
 	return (uint32_t)segments;
 }
 
+/* Segments below this number are in use by nobody; damage may have made that word anything. The first is read first: it only grows. */
+static inline uint32_t control_retired(const struct control *control)
+{
+	uint32_t first = control_first(atomic_load(&control->segments)), retired = atomic_load(&control->retired);
+
+	return first - retired < CONTROL_RANGE ? retired : first;
+}
+
 static inline unsigned control_stripe_of(const struct store_key *key)
 {
 	return (unsigned)(key->octets[1] | key->octets[2] << 8) % CONTROL_STRIPES;

@@ -130,10 +130,8 @@ static struct segment *take_view(struct journal *journal, unsigned place, uint32
 
 void journal_retire(struct journal *journal)
 {
-	uint32_t retired = atomic_load(&journal->control->retired), first = control_first(atomic_load(&journal->control->segments));
+	uint32_t retired = control_retired(journal->control);
 
-	if (retired > first) /* a damaged word */
-		retired = first;
 	if (atomic_exchange(&journal->retired, retired) == retired)
 		return;
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)

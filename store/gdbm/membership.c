@@ -332,7 +332,7 @@ void membership_tidy(const struct membership *membership)
 	uint32_t last = control_last(atomic_load(&control->segments));
 
 	(void)unlinkat(membership->folder, "control", 0);
-	for (uint32_t n = atomic_load(&control->retired); n <= last + JOURNAL_AHEAD; n++)
+	for (uint32_t n = control_retired(control); n <= last + JOURNAL_AHEAD; n++)
 		(void)segment_unlink(membership->folder, n);
 	clear_folder(membership->folder);
 	(void)files_sync_folder(membership->folder);

@@ -326,7 +326,7 @@ static int unlink_segments(int folder, uint32_t first, uint32_t last)
 static int finish_drop(const struct merge *merge)
 {
 	struct control *control = merge->journal->control;
-	uint32_t from = atomic_load(&control->retired), to = control_first(atomic_load(&control->segments));
+	uint32_t from = control_retired(control), to = control_first(atomic_load(&control->segments));
 	int status;
 
 	if (from >= to)

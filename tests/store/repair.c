@@ -516,14 +516,18 @@ static void identity(void)
 
 static void control_words(void)
 {
-	uint64_t segments = 0x7fffffff00000001;
+	static const uint64_t segments[] = { 0x7fffffff00000001, 0xffffffffffffffff, 0x0fffffff10000000 };
 
-	fresh();
-	change_and_die();
-	overwrite("control", 128, &segments, sizeof(segments));
-	open_store();
-	tap_ok(store && count_with(3) == KEYS, "a control file that names segments that cannot be is made anew");
-	store_close(store);
+	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
+		fresh();
+		change_and_die();
+		overwrite("control", 128, &segments[i], sizeof(segments[i]));
+		open_store();
+		tap_ok(store && count_with(3) == KEYS, "a control file that names segments %08x to %08x, which cannot be, is made anew",
+		       (unsigned)(segments[i] >> 32), (unsigned)segments[i]);
+		sweep_all();
+		store_close(store);
+	}
 }
 
 int main(void)
