@@ -87,10 +87,17 @@ def wants(chosen, section):
     return not chosen.sections or section in chosen.sections
 
 
+def revision_of_sources():
+    """'' where there is no git, or no checkout."""
+    if not shutil.which('git'):
+        return ''
+    return subprocess.run(['git', '-C', str(systems.SOURCES), 'describe', '--always', '--dirty'], capture_output=True, text=True,
+                          check=False).stdout.strip()
+
+
 def the_machine(chosen):
     model = next((line.split(':')[1].strip() for line in open('/proc/cpuinfo') if line.startswith('model name')), platform.machine())
-    revision = subprocess.run(['git', '-C', str(systems.SOURCES), 'describe', '--always', '--dirty'], capture_output=True, text=True,
-                              check=False).stdout.strip()
+    revision = revision_of_sources()
     load_now = os.getloadavg()[0]
     return (f'{os.cpu_count()} processors ({model}), Linux {platform.release()}, {time.strftime("%Y-%m-%d", time.gmtime())}'
             + (f', {revision}' if revision else '') + f'. {chosen.rounds} rounds of {chosen.duration} s; load average at the end {load_now:.1f}.\n')

@@ -23,7 +23,9 @@ machine() {
 	unshare --mount --pid --fork --kill-child sh -c '
 		root=$1
 		shift
-		mount -t proc proc "$root/proc" && mount -t tmpfs tmpfs "$root/dev/shm" || exit 99
+		mkdir -p "$root/dev/pts" && mount -t proc proc "$root/proc" && mount -t tmpfs tmpfs "$root/dev/shm" &&
+			mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts" || exit 99
+		[ -L "$root/dev/ptmx" ] || ln -sf pts/ptmx "$root/dev/ptmx"
 		exec chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' \
 		sh "$root" "$@" </dev/null
 }
@@ -91,7 +93,7 @@ like "$said" '^status 0' "it stops with status 0"
 unlike "$said" '^left' "and leaves no process"
 
 in_sources ./check >"$work/log" 2>&1
-is "$?" 0 "./check installs the rest, builds and finds no fault" || comment "$(grep -E '^(not ok|FAIL|ERROR)' "$work/log" | head -40)"
+is "$?" 0 "./check installs the rest, builds and finds no fault" || comment "$(sed -n '/^---- /,$p' "$work/log" | head -200)"
 like "$(tail -1 "$work/log")" '^[0-9]+ passed, 0 failed, [0-9]+ skipped$' "it ends with the count"
 comment "$(tail -1 "$work/log")"
 is "$(grep 'SKIP.*not installed' "$work/log")" "" "and nothing was missing"
