@@ -35,6 +35,8 @@
 
 #define LOGIN_TEST_NEXT_MAX 1024 /* octets of the way back */
 
+#define LOGIN_TEST_SAID "login_test.said" /* the field with what the next page is to say */
+
 static const char login_test_style[] =
     "header { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: center; max-width: 38rem; margin: 0 auto; "
     "padding: 1rem 1.25rem 0 }\n"
@@ -101,16 +103,24 @@ static struct login_test_page login_test_prepare(struct http *h, struct sess *s)
 	if (http_is_head(h))
 		sess_passive(s);
 	page_token(s, p.token);
-	p.said = http_is_head(h) ? sess_str(s, "said", NULL) : sess_pop(s, "said", NULL);
+	p.said = http_is_head(h) ? sess_str(s, LOGIN_TEST_SAID, NULL) : sess_pop(s, LOGIN_TEST_SAID, NULL);
 	return p;
 }
 
-/* A form with one button. label says the whole to who does not see where the button stands. */
+/* A form with one button; look is empty or one of its attributes. */
 static void login_test_button(const struct login_test_page *p, const char *action, const char *text, const char *look)
 {
 	http_printf(p->h, "<form method=\"post\" action=\"%s/%s\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount, action,
 	            p->token);
 	http_printf(p->h, "<button%s>%s</button>\n</form>\n", look, text);
+}
+
+/* Escaped: another program of the site may have written the field. */
+static void login_test_said(const struct login_test_page *p)
+{
+	http_puts(p->h, "<p class=\"said\" role=\"status\">");
+	http_puts_html(p->h, p->said);
+	http_puts(p->h, "</p>\n");
 }
 
 /* Everything above the page's own part: on each page somebody who is logged in can log out (ASVS 7.4.4). */
@@ -131,7 +141,7 @@ static bool login_test_begin(const struct login_test_page *p, int status, const 
 	}
 	http_printf(h, "<main>\n<h1>%s</h1>\n", title);
 	if (p->said)
-		http_printf(h, "<p class=\"said\" role=\"status\">%s</p>\n", p->said);
+		login_test_said(p);
 	if (p->wrong)
 		http_printf(h, "<p class=\"said bad\" role=\"alert\">%s</p>\n", p->wrong);
 	return true;
@@ -181,6 +191,9 @@ static void login_test_form(struct login_test_page *p, int status, const char *u
 
 	if (!login_test_begin(p, status, known ? "Confirm that it is you" : "Log in"))
 		return;
+	if (sess_theft_suspected(p->s))
+		http_puts(p->h, "<p class=\"said bad\" role=\"alert\">Your browser sent a cookie that was replaced some time ago. If this is not an old "
+		                "copy of your own, somebody may be using a stolen one.</p>\n");
 	if (known)
 		http_puts(p->h, "<p>This needs your password again.</p>\n");
 	login_test_fields(p, known && !*user ? known : user, next);
@@ -337,8 +350,6 @@ static void login_test_account(struct http *h, struct sess *s)
 	http_puts(h, "<p id=\"user\">You are logged in as <strong>");
 	http_puts_html(h, sess_user(s) ? sess_user(s) : "");
 	http_printf(h, "</strong>.</p>\n<p><a href=\"%s/devices\">See where else, and log out there</a></p>\n", p.mount);
-	if (sess_theft_suspected(s))
-		http_puts(h, "<p role=\"alert\">An old cookie came.</p>\n");
 	login_test_end(&p);
 }
 
@@ -369,9 +380,9 @@ static void login_test_device_item(const struct login_test_page *p, const struct
 	http_puts(h, ", last seen ");
 	login_test_time(h, d->used);
 	http_printf(h, "</p>\n<form method=\"post\" action=\"%s/end\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount, p->token);
-	http_printf(h, "<input type=\"hidden\" name=\"handle\" value=\"%s\">\n<button class=\"quiet\" aria-label=\"Log out ", d->handle);
+	http_printf(h, "<input type=\"hidden\" name=\"handle\" value=\"%s\">\n<button class=\"quiet\" aria-label=\"Log out%s: ", d->handle, d->current ? "" : " there");
 	http_puts_html(h, d->device);
-	http_puts(h, d->current ? ", this one\">Log out</button>\n</form>\n</li>\n" : "\">Log out there</button>\n</form>\n</li>\n");
+	http_puts(h, d->current ? "\">Log out</button>\n</form>\n</li>\n" : "\">Log out there</button>\n</form>\n</li>\n");
 }
 
 static void login_test_device_list(const struct login_test_page *p, const struct sess_device *devices, size_t count)
@@ -446,7 +457,7 @@ static void login_test_others(struct http *h, struct sess *s)
 		login_test_refuse(h, error);
 		return;
 	}
-	sess_set(s, "said", "All other devices are logged out.");
+	sess_set(s, LOGIN_TEST_SAID, "All other devices are logged out.");
 	login_test_go(h, "/devices");
 }
 
@@ -466,7 +477,7 @@ static void login_test_end_one(struct http *h, struct sess *s)
 		login_test_go(h, "/login?said=out");
 		return;
 	}
-	sess_set(s, "said", "That device is logged out.");
+	sess_set(s, LOGIN_TEST_SAID, "That device is logged out.");
 	login_test_go(h, "/devices");
 }
 
