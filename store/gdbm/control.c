@@ -271,6 +271,13 @@ void control_deadline_coarse(unsigned wait_ms, struct timespec *ret)
 	deadline_by(CLOCK_MONOTONIC_COARSE, wait_ms, ret);
 }
 
+void control_rest(void)
+{
+	const struct timespec moment = { .tv_nsec = 20000 };
+
+	nanosleep(&moment, NULL);
+}
+
 bool control_past(const struct timespec *deadline)
 {
 	struct timespec now;
