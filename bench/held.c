@@ -72,7 +72,7 @@ static struct usage usage_now(void)
 	    struct usage){ .time = clock_ns(CLOCK_MONOTONIC), .processor = clock_ns(CLOCK_THREAD_CPUTIME_ID), .sleeps = rusage.ru_nvcsw };
 }
 
-/* What a request holds for its own reading and changing is a kind of its own; making room in the journal is not. */
+/* What a request holds for its own reading and changing is not what is asked for here; making room in the journal is. */
 static enum kind kind_of(const void *lock, bool views)
 {
 	uintptr_t at = (uintptr_t)lock - atomic_load_explicit(&control, memory_order_relaxed);
@@ -91,12 +91,14 @@ static enum kind kind_of(const void *lock, bool views)
 
 static void note_taken(const void *lock, bool views)
 {
-	if (atomic_load_explicit(&control, memory_order_relaxed) == 0)
+	enum kind kind;
+
+	if (atomic_load_explicit(&control, memory_order_relaxed) == 0 || (kind = kind_of(lock, views)) == OWN)
 		return;
 	for (unsigned i = 0; i < HELD_AT_ONCE; i++)
 		if (!mine[i].lock) {
 			mine[i].lock = lock;
-			mine[i].kind = kind_of(lock, views);
+			mine[i].kind = kind;
 			mine[i].since = usage_now();
 			return;
 		}
@@ -247,7 +249,6 @@ void held_end(struct held *ret)
 	ret->asleep_ms = milliseconds(longest_asleep);
 	ret->merging_ms = milliseconds(longest_time[MERGING]);
 	ret->syncing_ms = milliseconds(longest_time[SYNCING]);
-	ret->own_ms = milliseconds(longest_time[OWN]);
 	__real_pthread_mutex_unlock(&noting);
 }
 
@@ -266,7 +267,6 @@ void held_sum(struct held *sum, const struct held *held)
 	sum->asleep_ms = longer(sum->asleep_ms, held->asleep_ms);
 	sum->merging_ms = longer(sum->merging_ms, held->merging_ms);
 	sum->syncing_ms = longer(sum->syncing_ms, held->syncing_ms);
-	sum->own_ms = longer(sum->own_ms, held->own_ms);
 }
 
 const char *held_name(const struct held *held)

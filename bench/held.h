@@ -13,7 +13,6 @@ struct held {
 	double asleep_ms;    /* the longest in which the holder did wait there */
 	double merging_ms;   /* of the two that none waits for */
 	double syncing_ms;
-	double own_ms; /* what a request held for its own reading and changing */
 	int longest_kind;
 };
 

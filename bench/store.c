@@ -171,9 +171,8 @@ static void print_random(struct crew *crew, const struct held *sweeper, struct s
 	row("longest time a lock is held by a merge, a sweep or what makes room in the journal; the same", held.longest_ms,
 	    at_most(5, "ms"),
 	    "%s; its holder had the processor for %.3f ms of it; the longest in which one waited in the kernel %.3f ms; %u segments "
-	    "merged, all shards swept; beside it %.0f ms a merge and %.0f ms a sync, for which no request waits, and %.1f ms a request for "
-	    "its own reading and changing",
-	    held_name(&held), held.processor_ms, held.asleep_ms, after.first - before.first, held.merging_ms, held.syncing_ms, held.own_ms);
+	    "merged, all shards swept; beside it %.0f ms a merge and %.0f ms a sync, for which no request waits",
+	    held_name(&held), held.processor_ms, held.asleep_ms, after.first - before.first, held.merging_ms, held.syncing_ms);
 	row("99.99th percentile of an operation while merging; the same", times_beyond(&times, 0.0001), at_most(20, "ms"),
 	    "median %.4f ms, 99.9th %.3f ms, longest %.0f ms of %" PRIu64, times_beyond(&times, 0.5), times_beyond(&times, 0.001),
 	    (double)times.longest / 1e6, times.total);

@@ -18,7 +18,7 @@
 #include "store/store.h"
 
 #define MAGIC "sesame control\n"
-#define FORMAT 1u
+#define FORMAT 2u
 
 /* The boot and the pid namespace that locks made now belong to. */
 struct place {
