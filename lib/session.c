@@ -9,6 +9,7 @@
 #include "lib/crypto.h"
 #include "lib/keys.h"
 #include "lib/origin.h"
+#include "lib/reserved.h"
 
 /* ---- trust ---------------------------------------------------------------------------------------------------------- */
 
@@ -76,7 +77,7 @@ static void recognise(struct sess *s)
 		return;
 	s->has_id = true;
 	s->adopts = s->token.layout == SIGNER_JUSTPY;
-	session_set_key(s);
+	reserved_session_key(s->token.id, &s->key);
 }
 
 struct sess *sess_begin(struct sess_manager *m, char *const *envp)
@@ -114,21 +115,37 @@ void sess_end(struct sess *s)
 
 /* ---- the record ----------------------------------------------------------------------------------------------------- */
 
-void session_set_key(struct sess *s)
-{
-	static const char purpose[15] = "sesame.session:";
-	char text[sizeof(purpose) + SIGNER_ID_LENGTH];
-	uint8_t digest[CRYPTO_DIGEST_MAX];
-
-	memcpy(text, purpose, sizeof(purpose));
-	memcpy(text + sizeof(purpose), s->token.id, SIGNER_ID_LENGTH);
-	crypto_digest(CRYPTO_SHA256, text, sizeof(text), digest);
-	memcpy(s->key.octets, digest, sizeof(s->key.octets));
-}
-
 bool session_in_grace(const struct sess *s, const struct record *met)
 {
 	return met->size > 0 && s->now < record_idle_deadline(met->octets);
+}
+
+struct store_tombstone session_given_up(const struct sess *s, bool forward)
+{
+	struct store_tombstone tombstone = manager_tombstone(s->manager, s->now);
+
+	if (tombstone.final_deadline < s->now + s->manager->max_age)
+		tombstone.final_deadline = s->now + s->manager->max_age;
+	tombstone.final_deadline++;
+	tombstone.forward = forward;
+	return tombstone;
+}
+
+void session_meet_grave(struct sess *s, const struct record *met)
+{
+	const uint8_t *grave = met->octets;
+
+	if (met->size == 0)
+		return;
+	s->given_up = record_kind(grave) == RECORD_FORWARD ||
+	              record_final_deadline(grave) > manager_tombstone(s->manager, record_created(grave)).final_deadline;
+	if (s->given_up && !session_in_grace(s, met))
+		session_event(s, SESSION_EVENT_THEFT);
+}
+
+void session_event(struct sess *s, enum session_event what)
+{
+	s->events |= what;
 }
 
 /* A record that is damaged or long removed leaves its id unusable; one that is merely absent may be begun under an adopted id. */
@@ -137,6 +154,15 @@ static void forget_id(struct sess *s)
 	s->has_id = false;
 	s->adopts = false;
 	s->state = SESS_STATE_EXPIRED;
+}
+
+static void meet_grave(struct sess *s)
+{
+	session_meet_grave(s, &s->record);
+	if (session_in_grace(s, &s->record))
+		s->state = SESS_STATE_GONE;
+	else
+		forget_id(s);
 }
 
 void session_outage(struct sess *s, int status)
@@ -160,10 +186,8 @@ void session_load(struct sess *s)
 		s->state = SESS_STATE_NEW;
 	else if (status == STORE_ABSENT || status == STORE_DAMAGED)
 		forget_id(s);
-	else if (status == STORE_GONE && session_in_grace(s, &s->record))
-		s->state = SESS_STATE_GONE;
 	else if (status == STORE_GONE)
-		forget_id(s);
+		meet_grave(s);
 	else
 		session_outage(s, status);
 	if (status != STORE_OK)
@@ -184,7 +208,7 @@ bool session_fresh_id(struct sess *s)
 	s->has_id = true;
 	s->is_fresh = true;
 	s->adopts = false;
-	session_set_key(s);
+	reserved_session_key(s->token.id, &s->key);
 	return true;
 }
 
