@@ -25,6 +25,8 @@ lib_libsesame_core_la_SOURCES = \
 	lib/manager.h \
 	lib/origin.c \
 	lib/origin.h \
+	lib/rotation.c \
+	lib/rotation.h \
 	lib/sesame.h \
 	lib/session.c \
 	lib/session.h \
