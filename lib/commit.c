@@ -1,4 +1,4 @@
-/* commit.c - what becomes of a session: one operation of the store, then the header lines. */
+/* commit.c - what becomes of a session: one operation of the store, then the header lines. Logins and logouts are in login.c. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #define ADOPTION_TRIES 8 /* of a race between first requests of one adopted id */
 
-static int error_of(int status)
+int session_error_of(int status)
 {
 	switch (status) {
 	case STORE_OK:
@@ -35,7 +35,7 @@ static int without_store(const struct sess *s)
 
 static int outage(struct sess *s, int status)
 {
-	int error = error_of(status);
+	int error = session_error_of(status);
 
 	if (error != SESS_UNAVAILABLE)
 		return error;
@@ -43,7 +43,7 @@ static int outage(struct sess *s, int status)
 	return without_store(s);
 }
 
-static int gone(struct sess *s)
+int session_gone(struct sess *s)
 {
 	s->state = SESS_STATE_GONE;
 	return SESS_GONE;
@@ -52,22 +52,25 @@ static int gone(struct sess *s)
 /* ---- the one operation ---------------------------------------------------------------------------------------------- */
 
 /* A record that was read stays where it is, since the program may hold texts of it; the new one goes beside it. */
-static struct record *room_beside(struct sess *s)
+struct record *session_room(struct sess *s)
 {
 	if (!s->was_live)
-		return &s->record;
+		return s->current = &s->record;
 	if (!s->later) {
 		s->later = malloc(sizeof(*s->later));
 		if (s->later)
 			record_init(s->later);
 	}
+	if (s->later)
+		s->current = s->later;
 	return s->later;
 }
 
-static int apply(struct sess *s, enum store_condition condition)
+struct store_update session_update(const struct sess *s, enum store_condition condition)
 {
 	const struct sess_manager *m = s->manager;
-	const struct store_update update = {
+
+	return (struct store_update){
 		.condition = condition,
 		.now = s->now,
 		.idle_deadline = s->now + m->max_age,
@@ -77,15 +80,17 @@ static int apply(struct sess *s, enum store_condition condition)
 		.changes = s->changes.changes,
 		.count = s->changes.count,
 	};
-	struct record *ret = room_beside(s);
-
-	if (!ret)
-		return STORE_NO_MEMORY;
-	s->current = ret;
-	return store_apply(m->store, &s->key, &update, ret);
 }
 
-static int finish(struct sess *s)
+static int apply(struct sess *s, enum store_condition condition)
+{
+	const struct store_update update = session_update(s, condition);
+	struct record *ret = session_room(s);
+
+	return ret ? store_apply(s->manager->store, &s->key, &update, ret) : STORE_NO_MEMORY;
+}
+
+int session_finish(struct sess *s)
 {
 	s->state = SESS_STATE_LIVE;
 	s->looked_up = true;
@@ -115,7 +120,7 @@ static int commit_fresh(struct sess *s)
 	if (status != STORE_OK)
 		return outage(s, status);
 	s->head = SESSION_HEAD_SET;
-	return finish(s);
+	return session_finish(s);
 }
 
 /* The id turned out to be over: whoever comes with it gets a fresh one, unless the program was told the old one. */
@@ -123,7 +128,7 @@ static int commit_over(struct sess *s)
 {
 	s->current->size = 0;
 	if (s->wanted && !s->is_fresh)
-		return gone(s);
+		return session_gone(s);
 	s->state = SESS_STATE_EXPIRED;
 	s->has_id = false;
 	if (s->passive || !has_something_to_keep(s))
@@ -147,10 +152,12 @@ static int commit_adopted(struct sess *s)
 	}
 	if (status == STORE_OK) {
 		s->head = SESSION_HEAD_SET;
-		return finish(s);
+		return session_finish(s);
 	}
 	if (status == STORE_GONE && session_in_grace(s, s->current))
-		return gone(s);
+		return session_gone(s);
+	if (status == STORE_GONE)
+		session_met_grave(s, s->current);
 	return status == STORE_GONE || status == STORE_DAMAGED ? commit_over(s) : outage(s, status);
 }
 
@@ -182,7 +189,7 @@ static int commit_kept(struct sess *s)
 {
 	if (is_due(s) && session_sign(s))
 		s->head = SESSION_HEAD_SET;
-	return finish(s);
+	return session_finish(s);
 }
 
 static bool has_to_be_touched(const struct sess *s)
@@ -194,7 +201,9 @@ static bool has_to_be_touched(const struct sess *s)
 static int commit_missing(struct sess *s, int status)
 {
 	if (s->was_live || (status == STORE_GONE && session_in_grace(s, s->current)))
-		return gone(s);
+		return session_gone(s);
+	if (status == STORE_GONE)
+		session_met_grave(s, s->current);
 	if (status != STORE_ABSENT || !s->adopts)
 		return commit_over(s);
 	s->state = SESS_STATE_NEW;
@@ -207,44 +216,15 @@ static int commit_live(struct sess *s)
 
 	if (s->changes.count == 0 && !s->was_live)
 		return SESS_OK; /* nobody asked */
-	if (s->changes.count == 0 && !has_to_be_touched(s))
-		return commit_kept(s);
+	/* A cookie is not renewed on the strength of what was read: a login may have given the browser another one meanwhile. */
+	if (s->changes.count == 0 && !has_to_be_touched(s) && !is_due(s))
+		return session_finish(s);
 	status = apply(s, STORE_IF_PRESENT);
 	if (status == STORE_OK)
 		return commit_kept(s);
 	if (status == STORE_ABSENT || status == STORE_GONE || status == STORE_DAMAGED)
 		return commit_missing(s, status);
 	return outage(s, status);
-}
-
-/* ---- logout --------------------------------------------------------------------------------------------------------- */
-
-/*
- * Until grace, late requests learn that the session is gone. In justpy's layout the cookie would begin a session of the same id anew for as
- * long as somebody keeps it, so there the id stays buried for SESSION_LIFETIME.
- */
-static int commit_logout(struct sess *s)
-{
-	const struct sess_manager *m = s->manager;
-	struct store_tombstone tombstone = { .grace = s->now + m->grace, .final_deadline = s->now + m->grace };
-	int status = STORE_ABSENT;
-
-	if (s->state == SESS_STATE_GONE)
-		return SESS_OK;
-	if (m->believes_justpy && tombstone.final_deadline < s->now + m->lifetime)
-		tombstone.final_deadline = s->now + m->lifetime;
-	if (s->has_id && !s->is_fresh)
-		status = store_remove(m->store, &s->key, s->now, &tombstone);
-	if (status != STORE_OK && status != STORE_ABSENT && status != STORE_GONE && status != STORE_DAMAGED) {
-		session_outage(s, status);
-		return error_of(status);
-	}
-	if (status != STORE_GONE && s->had_cookie)
-		s->head = SESSION_HEAD_CLEAR;
-	s->current->size = 0;
-	s->looked_up = true;
-	s->state = status == STORE_GONE ? SESS_STATE_GONE : SESS_STATE_EXPIRED;
-	return SESS_OK;
 }
 
 /* ---- the header lines ----------------------------------------------------------------------------------------------- */
@@ -277,18 +257,8 @@ static void write_head(const struct sess *s, char *head)
 		strcpy(head, no_store);
 }
 
-static int decide(struct sess *s)
+static int decide_by_state(struct sess *s)
 {
-	if (s->state == SESS_STATE_FORGED) {
-		s->head = SESSION_HEAD_CLEAR;
-		return SESS_FORGED;
-	}
-	if (s->state == SESS_STATE_OFF)
-		return SESS_OK;
-	if (s->logs_out)
-		return commit_logout(s);
-	if (s->error != SESS_OK)
-		return s->error;
 	switch (s->state) {
 	case SESS_STATE_UNAVAILABLE:
 		return without_store(s);
@@ -299,6 +269,27 @@ static int decide(struct sess *s)
 	default:
 		return commit_absent(s);
 	}
+}
+
+static int decide(struct sess *s)
+{
+	int result;
+
+	if (s->state == SESS_STATE_FORGED) {
+		s->head = SESSION_HEAD_CLEAR;
+		return SESS_FORGED;
+	}
+	if (s->state == SESS_STATE_OFF)
+		return SESS_OK;
+	if (s->logs_out)
+		return session_commit_logout(s);
+	if (s->error != SESS_OK)
+		return s->error;
+	if (s->logs_in)
+		return session_commit_login(s);
+	if (s->rotates && session_commit_rotate(s, &result))
+		return result;
+	return decide_by_state(s);
 }
 
 int sess_commit(struct sess *s, char *head, size_t size)
@@ -334,6 +325,8 @@ static const char *const sentences[] = {
 	[SESS_ENDED] = "the session was committed already",
 	[SESS_OFF] = "sessions are switched off",
 	[SESS_SETTINGS] = "settings, keys or store cannot be used",
+	[SESS_LIMIT] = "the user is logged in as often as USER_SESSIONS_MAX allows",
+	[SESS_ABSENT] = "nobody is logged in, or the user has no such session",
 };
 
 const char *sess_error_text(int error)

@@ -36,6 +36,9 @@ static const struct row table[CONFIG_COUNT] = {
 	/* Browsers keep no cookie for longer than 400 days (RFC 6265bis section 5.5). */
 	[CONFIG_COOKIE_MAX_AGE]        = { "COOKIE_MAX_AGE", NUMBER, "604800", 1, 34560000, NULL },
 	[CONFIG_SESSION_LIFETIME]      = { "SESSION_LIFETIME", NUMBER, "2592000", 1, YEARS_100, NULL },
+	/* The index of a user's sessions is one record, which may hold no more than some 900. */
+	[CONFIG_USER_SESSIONS_MAX]     = { "USER_SESSIONS_MAX", NUMBER, "50", 1, 256, NULL },
+	[CONFIG_USER_SESSIONS_POLICY]  = { "USER_SESSIONS_POLICY", CHOICE, "oldest", 0, 0, "oldest|refuse" },
 	[CONFIG_SECRET_KEY]            = { "SECRET_KEY", SECRET, "", 0, 4096, NULL },
 	[CONFIG_SECRET_KEY_FILE]       = { "SECRET_KEY_FILE", FOLDER, NULL, 1, 4000, NULL },
 	[CONFIG_ALLOW_WEAK_SECRET]     = { "ALLOW_WEAK_SECRET", BOOLEAN, "false", 0, 1, NULL },
@@ -59,6 +62,7 @@ static const struct row table[CONFIG_COUNT] = {
 	[CONFIG_SANDBOX]               = { "SANDBOX", CHOICE, "try", 0, 0, "try|require|off" },
 	[CONFIG_AUTHORIZE]             = { "AUTHORIZE", CHOICE, "session", 0, 0, "session|user" },
 	[CONFIG_LOGIN_URL]             = { "LOGIN_URL", TEXT, "", 0, 2048, NULL },
+	[CONFIG_LOGIN_USERS]           = { "LOGIN_USERS", FOLDER, NULL, 1, 4000, NULL },
 	[CONFIG_ALLOWED_ORIGINS]       = { "ALLOWED_ORIGINS", TEXT, "", 0, 4096, NULL },
 	[CONFIG_TRUSTED_PROXY]         = { "TRUSTED_PROXY", TEXT, "", 0, 4096, NULL },
 };
@@ -409,25 +413,33 @@ static int take_environment(struct config *c)
 	return status;
 }
 
+/* The default of a setting that lies in the state folder. */
+static int derive_one(struct config *c, enum config_name name, const char *before, const char *after)
+{
+	char *text;
+	int status;
+
+	if (c->values[name].set)
+		return SESS_OK;
+	if (asprintf(&text, "%s%s%s", before, c->values[CONFIG_STATE_DIRECTORY].text, after) < 0)
+		return SESS_MEMORY;
+	status = put(c, name, text, "default", false);
+	free(text);
+	return status;
+}
+
 /* What systemd sets may be a list; the first folder is ours. */
 static int derive(struct config *c)
 {
-	char *state = c->values[CONFIG_STATE_DIRECTORY].text, *text;
-	int status = SESS_OK;
+	char *state = c->values[CONFIG_STATE_DIRECTORY].text;
+	int status;
 
 	state[strcspn(state, ":")] = '\0';
-	if (!c->values[CONFIG_SECRET_KEY_FILE].set) {
-		if (asprintf(&text, "%s/secret.key", state) < 0)
-			return SESS_MEMORY;
-		status = put(c, CONFIG_SECRET_KEY_FILE, text, "default", false);
-		free(text);
-	}
-	if (status == SESS_OK && !c->values[CONFIG_SESSION_STORE].set) {
-		if (asprintf(&text, "gdbm:%s/sessions", state) < 0)
-			return SESS_MEMORY;
-		status = put(c, CONFIG_SESSION_STORE, text, "default", false);
-		free(text);
-	}
+	status = derive_one(c, CONFIG_SECRET_KEY_FILE, "", "/secret.key");
+	if (status == SESS_OK)
+		status = derive_one(c, CONFIG_SESSION_STORE, "gdbm:", "/sessions");
+	if (status == SESS_OK)
+		status = derive_one(c, CONFIG_LOGIN_USERS, "", "/login_users");
 	return status;
 }
 

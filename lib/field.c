@@ -24,23 +24,45 @@ static struct change_view look(struct sess *s, const char *name)
 	return change_look(s->committed ? NULL : &s->changes, octets, name, strlen(name), s->now);
 }
 
-int64_t sess_int(struct sess *s, const char *name, int64_t otherwise)
+/* As look, for a program, to which our own fields are not there. */
+static struct change_view look_public(struct sess *s, const char *name)
+{
+	static const struct change_view nothing;
+
+	return name[0] == '.' ? nothing : look(s, name);
+}
+
+const char *session_text(struct sess *s, const char *name)
 {
 	struct change_view view = look(s, name);
+
+	return view.there && view.type == RECORD_OCTETS ? view.octets : NULL;
+}
+
+int64_t session_number(struct sess *s, const char *name)
+{
+	struct change_view view = look(s, name);
+
+	return view.there && view.type == RECORD_INTEGER ? view.number : 0;
+}
+
+int64_t sess_int(struct sess *s, const char *name, int64_t otherwise)
+{
+	struct change_view view = look_public(s, name);
 
 	return view.there && view.type == RECORD_INTEGER ? view.number : otherwise;
 }
 
 const char *sess_str(struct sess *s, const char *name, const char *otherwise)
 {
-	struct change_view view = look(s, name);
+	struct change_view view = look_public(s, name);
 
 	return view.there && view.type == RECORD_OCTETS ? view.octets : otherwise;
 }
 
 const void *sess_bytes(struct sess *s, const char *name, size_t *size)
 {
-	struct change_view view = look(s, name);
+	struct change_view view = look_public(s, name);
 	bool there = view.there && view.type == RECORD_OCTETS;
 
 	*size = there ? view.size : 0;
@@ -89,7 +111,7 @@ int sess_set_int(struct sess *s, const char *name, int64_t value)
 }
 
 /* An error that is found before there is a change. */
-static int refuse(struct sess *s, int error)
+int session_refuse(struct sess *s, int error)
 {
 	if (s->state == SESS_STATE_OFF)
 		return SESS_OFF;
@@ -99,15 +121,15 @@ static int refuse(struct sess *s, int error)
 int sess_set_bytes(struct sess *s, const char *name, const void *value, size_t size)
 {
 	if (!value && size > 0)
-		return refuse(s, SESS_TYPE);
+		return session_refuse(s, SESS_TYPE);
 	if (size >= SESS_RECORD_MAX)
-		return refuse(s, SESS_TOO_LARGE);
+		return session_refuse(s, SESS_TOO_LARGE);
 	return record_change(s, name, (struct store_change){ .what = STORE_SET_OCTETS, .octets = value, .size = (uint32_t)size });
 }
 
 int sess_set(struct sess *s, const char *name, const char *value)
 {
-	return value ? sess_set_bytes(s, name, value, strlen(value)) : refuse(s, SESS_TYPE);
+	return value ? sess_set_bytes(s, name, value, strlen(value)) : session_refuse(s, SESS_TYPE);
 }
 
 int sess_setf(struct sess *s, const char *name, const char *format, ...)
@@ -120,7 +142,7 @@ int sess_setf(struct sess *s, const char *name, const char *format, ...)
 	size = vasprintf(&text, format, arguments);
 	va_end(arguments);
 	if (size < 0)
-		return refuse(s, SESS_MEMORY);
+		return session_refuse(s, SESS_MEMORY);
 	size = sess_set_bytes(s, name, text, (size_t)size);
 	free(text);
 	return size;
@@ -133,20 +155,9 @@ int sess_unset(struct sess *s, const char *name)
 
 const char *sess_pop(struct sess *s, const char *name, const char *otherwise)
 {
-	struct change_view view = look(s, name);
+	struct change_view view = look_public(s, name);
 
 	if (view.there)
 		sess_unset(s, name);
 	return view.there && view.type == RECORD_OCTETS ? view.octets : otherwise;
-}
-
-int sess_logout(struct sess *s)
-{
-	if (s->state == SESS_STATE_OFF)
-		return SESS_OFF;
-	if (s->committed)
-		return SESS_ENDED;
-	s->used = true;
-	s->logs_out = true;
-	return SESS_OK;
 }

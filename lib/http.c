@@ -230,6 +230,9 @@ void http_fail(struct http *h, int error)
 	case SESS_GONE:
 		http_refuse(h, 409, "This session has ended meanwhile. Load the page again.");
 		return;
+	case SESS_LIMIT:
+		http_refuse(h, 403, "There are as many sessions of this user as are allowed. Log out elsewhere first.");
+		return;
 	case SESS_UNAVAILABLE:
 		serve_log("the session store does not answer: %s", system_error ? strerror(system_error) : "it takes too long");
 		http_response_header(h, "Retry-After", "1");

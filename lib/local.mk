@@ -14,17 +14,22 @@ lib_libsesame_core_la_SOURCES = \
 	lib/config.h \
 	lib/cookie.c \
 	lib/cookie.h \
+	lib/counter.c \
 	lib/crypto.c \
 	lib/crypto.h \
+	lib/device.c \
 	lib/field.c \
 	lib/keyring.c \
 	lib/keyring.h \
 	lib/keys.c \
 	lib/keys.h \
+	lib/login.c \
 	lib/manager.c \
 	lib/manager.h \
 	lib/origin.c \
 	lib/origin.h \
+	lib/reserved.c \
+	lib/reserved.h \
 	lib/rotation.c \
 	lib/rotation.h \
 	lib/sesame.h \
@@ -34,6 +39,8 @@ lib_libsesame_core_la_SOURCES = \
 	lib/signer.h \
 	lib/state.c \
 	lib/state.h \
+	lib/user.c \
+	lib/user.h \
 	lib/why.c \
 	lib/why.h
 lib_libsesame_core_la_LIBADD = store/libstore.la $(GCRYPT_LIBS) $(PTHREAD_LIBS)

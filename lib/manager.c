@@ -12,9 +12,7 @@
 #include "lib/crypto.h"
 #include "lib/keys.h"
 #include "lib/origin.h"
-#include "lib/state.h"
 #include "lib/why.h"
-#include "store/store.h"
 
 #define FIXED_LINES 128u /* octets for the lines other than Set-Cookie */
 
@@ -28,6 +26,13 @@ void manager_set_clock(struct sess_manager *m, int64_t (*clock)(void *context), 
 {
 	m->clock = clock;
 	m->clock_context = context;
+}
+
+struct store_tombstone manager_tombstone(const struct sess_manager *m, int64_t now)
+{
+	int64_t remembered = m->believes_justpy && m->lifetime > m->grace ? m->lifetime : m->grace;
+
+	return (struct store_tombstone){ .grace = now + m->grace, .final_deadline = now + remembered };
 }
 
 static int64_t number(const struct sess_manager *m, enum config_name name)
@@ -44,12 +49,14 @@ static void remember_settings(struct sess_manager *m)
 	m->max_age = number(m, CONFIG_COOKIE_MAX_AGE);
 	m->tenth = m->max_age >= 10 ? m->max_age / 10 : 1;
 	m->lifetime = number(m, CONFIG_SESSION_LIFETIME);
+	m->user_sessions = (size_t)number(m, CONFIG_USER_SESSIONS_MAX);
+	m->user_refuses = number(m, CONFIG_USER_SESSIONS_POLICY) == CONFIG_POLICY_REFUSE;
 	/* Longer than the longest request, waiting in a queue before it included. */
 	m->grace = 2 * number(m, CONFIG_REQUEST_TIMEOUT) + 5;
 	m->head_size = cookie_line_size(&m->form) + FIXED_LINES;
 }
 
-static int open_all(struct sess_manager *m, const char *conf, bool brief, struct sess_why *why)
+static int open_all(struct sess_manager *m, const char *conf, enum state_use use, struct sess_why *why)
 {
 	int status = config_load(&m->config, conf, why), stored;
 
@@ -60,20 +67,23 @@ static int open_all(struct sess_manager *m, const char *conf, bool brief, struct
 	if (status != SESS_OK)
 		return status;
 	remember_settings(m);
-	if (!m->sessions)
+	if (!m->sessions && use != STATE_OPERATE)
 		return SESS_OK;
 	if (!crypto_init()) {
 		why_write(why, "libgcrypt is older than 1.8.0, which is needed");
 		return SESS_SETTINGS;
 	}
-	status = keys_open(&m->keys, m->config, why);
+	if (use != STATE_OPERATE)
+		status = keys_open(&m->keys, m->config, why);
 	if (status != SESS_OK)
 		return status;
-	stored = state_open_store(m->config, brief ? STATE_BRIEF : STATE_SERVE, &m->store, why);
-	return stored == STORE_OK ? SESS_OK : stored == STORE_NO_MEMORY ? SESS_MEMORY : SESS_SETTINGS;
+	stored = state_open_store(m->config, use, &m->store, why);
+	if (stored == STORE_OK || stored == STORE_NO_MEMORY)
+		return stored == STORE_OK ? SESS_OK : SESS_MEMORY;
+	return use == STATE_OPERATE ? SESS_UNAVAILABLE : SESS_SETTINGS;
 }
 
-static int manager_open(struct sess_manager **ret, const char *conf, bool brief, struct sess_why *why)
+int manager_open_for(struct sess_manager **ret, const char *conf, enum state_use use, struct sess_why *why)
 {
 	struct sess_manager *m = calloc(1, sizeof(*m));
 	int status;
@@ -83,7 +93,7 @@ static int manager_open(struct sess_manager **ret, const char *conf, bool brief,
 		return SESS_MEMORY;
 	}
 	m->clock = system_clock;
-	status = open_all(m, conf, brief, why);
+	status = open_all(m, conf, use, why);
 	if (status != SESS_OK) {
 		sess_manager_close(m);
 		return status;
@@ -94,12 +104,12 @@ static int manager_open(struct sess_manager **ret, const char *conf, bool brief,
 
 int sess_manager_open(struct sess_manager **ret, const char *conf, struct sess_why *why)
 {
-	return manager_open(ret, conf, false, why);
+	return manager_open_for(ret, conf, STATE_SERVE, why);
 }
 
 int sess_manager_open_brief(struct sess_manager **ret, const char *conf, struct sess_why *why)
 {
-	return manager_open(ret, conf, true, why);
+	return manager_open_for(ret, conf, STATE_BRIEF, why);
 }
 
 void sess_manager_close(struct sess_manager *m)

@@ -34,6 +34,9 @@ extern "C" {
 #define SESS_RECORD_MAX 65536 /* octets of a stored session, names and values and some 16 octets for each */
 #define SESS_HEAD_SIZE 4096   /* octets that are enough for the lines of sess_commit */
 #define SESS_TOKEN_SIZE 65    /* octets of a CSRF token, its NUL included */
+#define SESS_USER_MAX 255     /* octets of a user's name, and of a counter's */
+#define SESS_DEVICE_MAX 160   /* octets of the text that tells a user which device a session is on; longer ones are cut */
+#define SESS_HANDLE_SIZE 17   /* octets of the handle of a session, its NUL included: 16 lower-case hex digits */
 
 #if defined(__GNUC__)
 #define SESS_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
@@ -57,7 +60,9 @@ enum sess_error {
 	SESS_MEMORY,      /* out of memory */
 	SESS_ENDED,       /* a change after sess_commit */
 	SESS_OFF,         /* SESSIONS is false */
-	SESS_SETTINGS     /* settings, keys or store cannot be used; struct sess_why says which, where, and what is allowed */
+	SESS_SETTINGS,    /* settings, keys or store cannot be used; struct sess_why says which, where, and what is allowed */
+	SESS_LIMIT,       /* the user has USER_SESSIONS_MAX sessions, and USER_SESSIONS_POLICY is refuse: nobody was logged in */
+	SESS_ABSENT       /* nobody is logged in, or the user has no session of that handle */
 };
 
 /* What is known of the visitor's session. */
@@ -82,6 +87,15 @@ struct sess_why {
 
 struct sess_manager; /* one per process: settings, keys, store */
 struct sess;         /* one per request */
+
+/* One of a user's sessions, as a list of their devices shows it. */
+struct sess_device {
+	char handle[SESS_HANDLE_SIZE];   /* names it; is neither its id nor a secret */
+	char device[SESS_DEVICE_MAX + 1]; /* as given to sess_login: show it escaped */
+	int64_t created;                  /* when the user logged in */
+	int64_t used;                     /* the last change; where a session is only read, to within a tenth of COOKIE_MAX_AGE */
+	bool current;                     /* it is the session of the request that asks */
+};
 
 /* ---- the process -------------------------------------------------------------------------------------------------- */
 
@@ -166,6 +180,78 @@ void sess_passive(struct sess *s);
  * gone already is a success; then the cookie is left alone, since it may be a new one's.
  */
 int sess_logout(struct sess *s);
+
+/* ---- who it is ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Logs user in (1 to SESS_USER_MAX octets), who has just proved who they are, on a device described by device (for the user's own eyes; may
+ * be NULL). The commit gives the session a new id and a full SESSION_LIFETIME, carries its data and this request's changes over, and leaves
+ * a tombstone at the old id, in one operation: who had planted or copied the old id has nothing (ASVS 7.2.4). Requests under way with the
+ * old id get GONE. Data of another user is not carried over: that user's session ends. With the same user it is a re-authentication. Ask for
+ * sess_id and sess_csrf_token after the commit, since both are new.
+ *
+ * Where the user has USER_SESSIONS_MAX sessions, the oldest end, or the commit fails with SESS_LIMIT; SESS_GONE when the session, old or
+ * new, was ended meanwhile. A failed commit logs nobody in. Returns SESS_OK, SESS_NAME for a user that cannot be one, or as other changes.
+ */
+int sess_login(struct sess *s, const char *user, const char *device);
+
+/*
+ * Gives the session a new id at the commit, and keeps everything else. For as long as a request may take, parallel ones of the old id read
+ * and change the session, but neither extend it nor get the new cookie. Ask for id and CSRF token after the commit. A visitor without a
+ * session has nothing to rotate. SESS_OK, or as other changes.
+ */
+int sess_rotate(struct sess *s);
+
+/* As sess_logout, and ends all other sessions of the user. Where that fails the commit says so, and this one is left for another try. */
+int sess_logout_everywhere(struct sess *s);
+
+/* Who is logged in, or NULL; valid until sess_end. As sess_str. */
+const char *sess_user(struct sess *s);
+
+/* True if somebody is logged in who has proved who they are (sess_login) less than so many seconds ago (ASVS 7.5.1). */
+bool sess_fresh_within(struct sess *s, int64_t seconds);
+
+/*
+ * True if the cookie names an id that was given up at a login or a rotation, longer ago than any request takes: probably somebody keeps a
+ * stolen or planted cookie, or the answer with the new one got lost. Such a visitor has no session. Reads the store at first use. Old ids are
+ * remembered for COOKIE_MAX_AGE.
+ */
+bool sess_theft_suspected(struct sess *s);
+
+/* ---- a user's sessions -------------------------------------------------------------------------------------------- */
+
+/*
+ * Lists the sessions of the user who is logged in, oldest login first: *ret is the caller's, for free(3), and *count says how many. SESS_OK,
+ * SESS_ABSENT when nobody is logged in, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF; then *ret is NULL.
+ */
+int sess_devices(struct sess *s, struct sess_device **ret, size_t *count);
+
+/*
+ * Ends the session of that handle, if it is one of the user who is logged in; at once, not at the commit. For this request's own session it is
+ * sess_logout. SESS_OK when it has ended, SESS_ABSENT, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF, SESS_ENDED.
+ */
+int sess_end_device(struct sess *s, const char *handle);
+
+/* Ends all sessions of the user who is logged in but this one, at once (ASVS 7.4.3). As sess_end_device. */
+int sess_end_other_devices(struct sess *s);
+
+/* The same for an operator's program, on any user: one that asks who its caller is itself. Any thread. *ended, if not NULL, says how many. */
+int sess_manager_devices(struct sess_manager *m, const char *user, struct sess_device **ret, size_t *count);
+int sess_manager_end_device(struct sess_manager *m, const char *user, const char *handle);
+int sess_manager_end_user(struct sess_manager *m, const char *user, size_t *ended);
+
+/* ---- counters that are no session's -------------------------------------------------------------------------------- */
+
+/*
+ * Adds delta to the counter called name (1 to SESS_USER_MAX octets), in one atomic operation of the same store: failed logins of a user, say.
+ * It begins at 0 with the first addition, and that many seconds (at least 1) later it is forgotten, whatever was added meanwhile. *value is
+ * the sum with delta. A delta of 0 only looks. SESS_OK, SESS_NAME, SESS_RANGE, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF; then *value is 0.
+ * Any thread.
+ */
+int sess_counter_add(struct sess_manager *m, const char *name, int64_t delta, int64_t seconds, int64_t *value);
+
+/* The manager that s was begun with. */
+struct sess_manager *sess_manager_of(struct sess *s);
 
 /* ---- requests from other sites ------------------------------------------------------------------------------------ */
 

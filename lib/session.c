@@ -9,6 +9,7 @@
 #include "lib/crypto.h"
 #include "lib/keys.h"
 #include "lib/origin.h"
+#include "lib/reserved.h"
 
 /* ---- trust ---------------------------------------------------------------------------------------------------------- */
 
@@ -76,7 +77,7 @@ static void recognise(struct sess *s)
 		return;
 	s->has_id = true;
 	s->adopts = s->token.layout == SIGNER_JUSTPY;
-	session_set_key(s);
+	reserved_session_key(s->token.id, &s->key);
 }
 
 struct sess *sess_begin(struct sess_manager *m, char *const *envp)
@@ -114,21 +115,21 @@ void sess_end(struct sess *s)
 
 /* ---- the record ----------------------------------------------------------------------------------------------------- */
 
-void session_set_key(struct sess *s)
-{
-	static const char purpose[15] = "sesame.session:";
-	char text[sizeof(purpose) + SIGNER_ID_LENGTH];
-	uint8_t digest[CRYPTO_DIGEST_MAX];
-
-	memcpy(text, purpose, sizeof(purpose));
-	memcpy(text + sizeof(purpose), s->token.id, SIGNER_ID_LENGTH);
-	crypto_digest(CRYPTO_SHA256, text, sizeof(text), digest);
-	memcpy(s->key.octets, digest, sizeof(s->key.octets));
-}
-
 bool session_in_grace(const struct sess *s, const struct record *met)
 {
 	return met->size > 0 && s->now < record_idle_deadline(met->octets);
+}
+
+/* Where justpy's layout is believed, ended sessions are remembered as long, and that program may have sent their cookies again. */
+void session_met_grave(struct sess *s, const struct record *met)
+{
+	if (met->size > 0 && (record_kind(met->octets) == RECORD_FORWARD || !s->manager->believes_justpy))
+		session_event(s, SESSION_EVENT_THEFT);
+}
+
+void session_event(struct sess *s, enum session_event what)
+{
+	s->events |= what;
 }
 
 /* A record that is damaged or long removed leaves its id unusable; one that is merely absent may be begun under an adopted id. */
@@ -137,6 +138,12 @@ static void forget_id(struct sess *s)
 	s->has_id = false;
 	s->adopts = false;
 	s->state = SESS_STATE_EXPIRED;
+}
+
+static void forget_grave(struct sess *s)
+{
+	session_met_grave(s, &s->record);
+	forget_id(s);
 }
 
 void session_outage(struct sess *s, int status)
@@ -163,7 +170,7 @@ void session_load(struct sess *s)
 	else if (status == STORE_GONE && session_in_grace(s, &s->record))
 		s->state = SESS_STATE_GONE;
 	else if (status == STORE_GONE)
-		forget_id(s);
+		forget_grave(s);
 	else
 		session_outage(s, status);
 	if (status != STORE_OK)
@@ -184,7 +191,7 @@ bool session_fresh_id(struct sess *s)
 	s->has_id = true;
 	s->is_fresh = true;
 	s->adopts = false;
-	session_set_key(s);
+	reserved_session_key(s->token.id, &s->key);
 	return true;
 }
 

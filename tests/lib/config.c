@@ -53,6 +53,8 @@ static void defaults(void)
 		{ "SESSION_COOKIE_NAME", "jp_token" },
 		{ "COOKIE_MAX_AGE", "604800" },
 		{ "SESSION_LIFETIME", "2592000" },
+		{ "USER_SESSIONS_MAX", "50" },
+		{ "USER_SESSIONS_POLICY", "oldest" },
 		{ "COOKIE_FORMAT", "timestamped" },
 		{ "COOKIE_SECURE", "auto" },
 		{ "COOKIE_SAMESITE", "Lax" },

@@ -6,6 +6,7 @@ lib_tests = \
 	tests/lib/crypto \
 	tests/lib/keyring \
 	tests/lib/lifetime \
+	tests/lib/login \
 	tests/lib/origin \
 	tests/lib/outage \
 	tests/lib/session \
@@ -36,6 +37,8 @@ tests_lib_keyring_SOURCES = tests/lib/keyring.c tests/lib/visitor.h
 tests_lib_keyring_LDADD = $(LIB_TEST_LIBS)
 tests_lib_lifetime_SOURCES = tests/lib/lifetime.c tests/lib/visitor.h
 tests_lib_lifetime_LDADD = $(LIB_TEST_LIBS)
+tests_lib_login_SOURCES = tests/lib/login.c tests/lib/visitor.h
+tests_lib_login_LDADD = $(LIB_TEST_LIBS)
 tests_lib_origin_SOURCES = tests/lib/origin.c tests/lib/visitor.h
 tests_lib_origin_LDADD = $(LIB_TEST_LIBS)
 tests_lib_outage_SOURCES = tests/lib/outage.c tests/lib/visitor.h
