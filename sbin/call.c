@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "lib/config.h"
+#include "lib/manager.h"
 #include "lib/state.h"
 #include "store/store.h"
 
@@ -96,7 +97,7 @@ void ctl_usage(FILE *to, const struct ctl_command *command)
 	fprintf(to, "%s: %s.\n\n%s\n", command->name, command->line, command->text);
 	for (unsigned i = 0; i < options_of(command); i++)
 		tell_option(to, command->options[i].name, command->options[i].value, command->options[i].text);
-	tell_option(to, "json", NULL, "JSON on standard output");
+	tell_option(to, "json", NULL, command->lines ? "objects in JSON, one a line" : "one object in JSON on standard output");
 	tell_option(to, "help", NULL, "this text");
 	fprintf(to,
 	        "\nStore and keys are those that the settings name (SESSION_STORE, STATE_DIRECTORY, SESAME_CONF), as for the programs.\n");
@@ -221,18 +222,27 @@ int ctl_begin_settings(struct ctl *ctl, const struct ctl_command *command, int a
 int ctl_begin(struct ctl *ctl, const struct ctl_command *command, int argc, char **argv)
 {
 	struct sess_why why = { "" };
-	int status = ctl_begin_settings(ctl, command, argc, argv);
+	int status = ctl_begin_call(ctl, command, argc, argv), opened;
 
 	if (status != CTL_GO_ON)
 		return status;
-	if (state_open_store(ctl->config, STATE_OPERATE, &ctl->store, &why) != STORE_OK) {
-		fprintf(stderr, "sesamectl: %s\n", why.text);
-		config_free(ctl->config);
-		return CTL_STORE;
-	}
+	opened = manager_open_for(&ctl->manager, NULL, STATE_OPERATE, &why);
+	if (opened != SESS_OK)
+		return ctl_refuse(ctl, opened == SESS_SETTINGS ? CTL_SETTINGS : CTL_STORE, "%s", why.text);
+	ctl->config = ctl->manager->config;
+	ctl->store = ctl->manager->store;
 	progress_begin(&ctl->progress, command->name);
-	output_begin(&ctl->output);
+	if (!command->lines)
+		output_begin(&ctl->output);
 	return CTL_GO_ON;
+}
+
+static void close_all(struct ctl *ctl)
+{
+	if (ctl->manager)
+		sess_manager_close(ctl->manager);
+	else
+		config_free(ctl->config);
 }
 
 int ctl_end(struct ctl *ctl, int status)
@@ -242,8 +252,7 @@ int ctl_end(struct ctl *ctl, int status)
 		fprintf(stderr, "sesamectl: standard output cannot be written to\n");
 		status = CTL_OUTPUT;
 	}
-	store_close(ctl->store);
-	config_free(ctl->config);
+	close_all(ctl);
 	if (ctl_interrupted()) {
 		fprintf(stderr, "sesamectl: ended early; what was done until then is done, and nothing is half done\n");
 		end_by_signal();

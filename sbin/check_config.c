@@ -8,24 +8,11 @@
 #include <sys/stat.h>
 
 #include "lib/config.h"
+#include "lib/cookie.h"
 #include "lib/keys.h"
+#include "lib/origin.h"
 #include "lib/state.h"
 #include "store/store.h"
-
-/* Faults are told after the settings, whatever comes first. */
-struct faults {
-	char *sentences[CONFIG_COUNT + 16];
-	size_t count;
-};
-
-static void add_fault(void *context, const char *sentence)
-{
-	struct faults *faults = context;
-
-	if (faults->count < sizeof(faults->sentences) / sizeof(faults->sentences[0]))
-		faults->sentences[faults->count] = strdup(sentence);
-	faults->count += faults->count < sizeof(faults->sentences) / sizeof(faults->sentences[0]);
-}
 
 /* A location may be a URL, or several, with a password before the '@' of each. Returns a copy without them. */
 static char *without_passwords(const char *text)
@@ -48,6 +35,21 @@ static char *without_passwords(const char *text)
 	return copy;
 }
 
+/* Faults are told after the settings, whatever comes first. */
+struct faults {
+	char *sentences[CONFIG_COUNT + 16];
+	size_t count;
+};
+
+static void add_fault(void *context, const char *sentence)
+{
+	struct faults *faults = context;
+
+	if (faults->count < sizeof(faults->sentences) / sizeof(faults->sentences[0]))
+		faults->sentences[faults->count] = without_passwords(sentence);
+	faults->count += faults->count < sizeof(faults->sentences) / sizeof(faults->sentences[0]);
+}
+
 static void tell_setting(struct ctl *ctl, enum config_name name)
 {
 	struct output *o = &ctl->output;
@@ -66,6 +68,22 @@ static void tell_setting(struct ctl *ctl, enum config_name name)
 		output_item_end(o);
 	}
 	free(shown);
+}
+
+/* What each may be by itself, and together may not. */
+static void check_together(struct ctl *ctl, struct faults *faults)
+{
+	struct cookie_form form = { NULL };
+	struct origin *origin = NULL;
+	struct sess_why why = { "" };
+
+	if (cookie_form_init(&form, ctl->config, &why) != SESS_OK)
+		add_fault(faults, why.text);
+	cookie_form_free(&form);
+	if (origin_new(&origin, ctl->config, &why) == SESS_OK)
+		origin_free(origin);
+	else
+		add_fault(faults, why.text);
 }
 
 /* A key file that is not there yet is made by the first program that starts. */
@@ -155,6 +173,7 @@ int ctl_check_config(const struct ctl_command *self, int argc, char **argv)
 	for (unsigned i = 0; i < CONFIG_COUNT; i++)
 		tell_setting(&ctl, (enum config_name)i);
 	output_list_end(&ctl.output);
+	check_together(&ctl, &faults);
 	check_keys(&ctl, &faults);
 	check_store(&ctl, &faults);
 	status = faults.count > 0 ? CTL_SETTINGS : CTL_DONE;

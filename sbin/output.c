@@ -79,6 +79,18 @@ void output_text(struct output *o, const char *name, const char *text)
 	}
 }
 
+void output_object(struct output *o, const char *name)
+{
+	json_name(o, name);
+	putchar('{');
+}
+
+void output_object_end(struct output *o)
+{
+	putchar('}');
+	o->follows = true;
+}
+
 void output_list(struct output *o, const char *name)
 {
 	if (!o->json)

@@ -35,6 +35,10 @@ void output_pair(struct output *o, const char *name, const char *label, const ch
 /* True or false, in JSON only. */
 void output_truth(struct output *o, const char *name, bool truth);
 
+/* An object called name, whose members the caller writes; in JSON only. */
+void output_object(struct output *o, const char *name);
+void output_object_end(struct output *o);
+
 /* A list of objects called name. Between the calls of output_item and output_item_end stand the numbers and texts of one of them. */
 void output_list(struct output *o, const char *name);
 void output_item(struct output *o);

@@ -44,6 +44,7 @@ struct ctl_command {
 	const char *arguments;                                             /* what stands for them in the usage; NULL: it takes none */
 	unsigned least, most;                                              /* number of arguments */
 	struct ctl_option options[CTL_OPTIONS_MAX];
+	bool lines; /* its JSON is an object a line, and not one in all */
 };
 
 /* One subcommand's work on the store that the settings name. */
@@ -52,6 +53,7 @@ struct ctl {
 	char **arguments;
 	unsigned count;
 	const char *values[CTL_OPTIONS_MAX]; /* of the options; "" for one without a value; NULL where it was not given */
+	struct sess_manager *manager; /* whose are settings and store, where there is one */
 	struct config *config;
 	struct store *store;
 	struct output output;
