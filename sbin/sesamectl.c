@@ -70,6 +70,7 @@ static const struct ctl_command commands[] = {
 	               { "lifetime", "SECONDS", "how long the old key is believed (the longest of the settings' lifetimes)" } } },
 	{ .name = "show",
 	  .run = ctl_show,
+	  .lines = true,
 	  .line = "shows one session, named by its handle",
 	  .text = "Everything that is stored of it.\n",
 	  .arguments = "HANDLE",

@@ -27,6 +27,7 @@ web_tests = \
 	tests/web/kill.sh \
 	tests/web/refuse.sh \
 	tests/web/restart.sh \
+	tests/web/rotate.sh \
 	tests/web/run.sh \
 	tests/web/session.sh \
 	tests/web/settings.sh \

@@ -74,15 +74,15 @@ run rotate-keys switch
 is "$status" 78 "nothing is switched before it was announced"
 like "$told" "no 'verify KEY next' line" "which is told"
 run rotate-keys retire
-is "$status:$(verbs)" "0:#by operations,sign," "nothing is retired before its time"
+is "$status:$(verbs)" "0:#keptbyoperations,sign," "nothing is retired before its time"
 run rotate-keys announce --json
-is "$status:$(value announced):$(verbs)" "0:True:#by operations,sign,verifynext," "a key is announced as one that is believed"
+is "$status:$(value announced):$(verbs)" "0:True:#keptbyoperations,sign,verifynext," "a key is announced as one that is believed"
 run rotate-keys announce --json
-is "$status:$(value announced):$(verbs)" "0:False:#by operations,sign,verifynext," "once"
+is "$status:$(value announced):$(verbs)" "0:False:#keptbyoperations,sign,verifynext," "once"
 run verify --json "$token"
 is "$(value verdict):$(value outdated)" "good:False" "what was signed is good, and stays as it is"
 run rotate-keys switch --json
-is "$status:$(verbs)" "0:#by operations,verifyuntil,sign," "then it signs, and the other one is believed for a time"
+is "$status:$(verbs)" "0:#keptbyoperations,verifyuntil,sign," "then it signs, and the other one is believed for a time"
 like "$said" "\"old_key_until\":\"$(date -u -d @$(($(date +%s) + 2592000 + 86400)) +%Y-%m-%dT)" \
 	"which is the longest lifetime and a day"
 is "$(stat -c %a "$keys"):$(stat -c %u:%g "$keys")" "600:$(id -u):$(id -g)" "mode and owner are as they were"
@@ -91,12 +91,12 @@ is "$(value verdict):$(value outdated)" "good:True" "a cookie of the old key is 
 again=$(echo "$id" | "$ctl" sign)
 ok "new ones are of the new key" test "${again##*.}" != "${token##*.}"
 run rotate-keys --wait 0 --lifetime 1
-is "$status:$(verbs)" "0:#by operations,verifyuntil,verifyuntil,sign," "without a step all is done at once"
+is "$status:$(verbs)" "0:#keptbyoperations,verifyuntil,verifyuntil,sign," "without a step all is done at once"
 until [ "$(COOKIE_MAX_AGE=100000 "$ctl" verify "$again" | cut -c1-6)" = forged ]; do sleep 0.1; done
 run verify "$again"
 like "$said" "of a key that is not believed any more" "the time of the old key comes"
 run rotate-keys retire --json
-is "$status:$(value retired):$(verbs)" "0:1:#by operations,verifyuntil,sign," "and retire takes it out"
+is "$status:$(value retired):$(verbs)" "0:1:#keptbyoperations,verifyuntil,sign," "and retire takes it out"
 is "$(ls "$STATE_DIRECTORY")" "secret.key" "no other file is left"
 run rotate-keys sideways
 is "$status" 64 "a step that is none is a wrong call"
@@ -124,9 +124,9 @@ p = subprocess.Popen([sys.argv[1], "rotate-keys", "--wait", "600"], stdout=subpr
 while b"announced" not in p.stdout.readline(): pass
 p.send_signal(signal.SIGINT)
 sys.exit(9 if p.wait() == -signal.SIGINT else 0)' "$ctl"
-is "$?:$(verbs)" "9:#by operations,verifyuntil,sign,verifynext," "Ctrl-C in the middle leaves a key announced"
+is "$?:$(verbs)" "9:#keptbyoperations,verifyuntil,sign,verifynext," "Ctrl-C in the middle leaves a key announced"
 run rotate-keys --wait 0
-is "$status:$(verbs)" "0:#by operations,verifyuntil,verifyuntil,sign," "with which the next call goes on"
+is "$status:$(verbs)" "0:#keptbyoperations,verifyuntil,verifyuntil,sign," "with which the next call goes on"
 
 # ---- check-config
 run check-config
