@@ -157,7 +157,7 @@ static int commit_adopted(struct sess *s)
 	if (status == STORE_GONE && session_in_grace(s, s->current))
 		return session_gone(s);
 	if (status == STORE_GONE)
-		session_met_grave(s, s->current);
+		session_meet_grave(s, s->current);
 	return status == STORE_GONE || status == STORE_DAMAGED ? commit_over(s) : outage(s, status);
 }
 
@@ -203,7 +203,7 @@ static int commit_missing(struct sess *s, int status)
 	if (s->was_live || (status == STORE_GONE && session_in_grace(s, s->current)))
 		return session_gone(s);
 	if (status == STORE_GONE)
-		session_met_grave(s, s->current);
+		session_meet_grave(s, s->current);
 	if (status != STORE_ABSENT || !s->adopts)
 		return commit_over(s);
 	s->state = SESS_STATE_NEW;

@@ -127,17 +127,6 @@ bool sess_theft_suspected(struct sess *s)
 
 /* ---- the index, before and after ------------------------------------------------------------------------------------ */
 
-/* An id that is given up is remembered for as long as its cookie may be kept. */
-static struct store_tombstone used_up(const struct sess *s, bool forward)
-{
-	struct store_tombstone tombstone = manager_tombstone(s->manager, s->now);
-
-	if (tombstone.final_deadline < s->now + s->manager->max_age)
-		tombstone.final_deadline = s->now + s->manager->max_age;
-	tombstone.forward = forward;
-	return tombstone;
-}
-
 static bool is_over(int status)
 {
 	return status == STORE_ABSENT || status == STORE_GONE || status == STORE_EXISTS || status == STORE_DAMAGED;
@@ -255,7 +244,7 @@ static int finish_new_id(struct sess *s, const struct before *b, enum session_ev
 static int store_login(struct sess *s, const struct before *b)
 {
 	struct store_update update = session_update(s, b->stays ? STORE_IF_PRESENT : STORE_IF_ABSENT);
-	const struct store_tombstone tombstone = used_up(s, false);
+	const struct store_tombstone tombstone = session_given_up(s, false);
 	struct record *ret = session_room(s);
 
 	update.restart = true;
@@ -269,7 +258,7 @@ static int store_login(struct sess *s, const struct before *b)
 /* With the entry of the new session in the index. */
 static int login_listed(struct sess *s, const char *user, const struct before *b, struct user_list *list)
 {
-	const struct store_tombstone tombstone = used_up(s, false);
+	const struct store_tombstone tombstone = session_given_up(s, false);
 	int status, error = make_room(s, user, b->stays ? &b->key : NULL, list);
 
 	if (error != SESS_OK)
@@ -313,7 +302,8 @@ int session_commit_login(struct sess *s)
 	session_load(s);
 	if (s->state == SESS_STATE_UNAVAILABLE)
 		return SESS_UNAVAILABLE;
-	if (s->state == SESS_STATE_GONE || s->record.forwarded)
+	/* Where the session has ended, nobody has a new cookie that this login's could replace. */
+	if ((s->state == SESS_STATE_GONE && s->given_up) || s->record.forwarded)
 		return session_gone(s);
 	strcpy(user, change_look(&s->changes, NULL, RESERVED_USER, strlen(RESERVED_USER), s->now).octets);
 	error = change_id(s, &b);
@@ -341,7 +331,7 @@ static int enter_rotated(struct sess *s, const struct before *b, struct user_ent
 static int store_rotated(struct sess *s, const struct before *b)
 {
 	struct store_update update = session_update(s, STORE_IF_PRESENT);
-	const struct store_tombstone tombstone = used_up(s, true);
+	const struct store_tombstone tombstone = session_given_up(s, true);
 	struct record *ret = session_room(s);
 
 	/* The new cookie is good for COOKIE_MAX_AGE, and so is the session. */

@@ -120,10 +120,26 @@ bool session_in_grace(const struct sess *s, const struct record *met)
 	return met->size > 0 && s->now < record_idle_deadline(met->octets);
 }
 
-/* Where justpy's layout is believed, ended sessions are remembered as long, and that program may have sent their cookies again. */
-void session_met_grave(struct sess *s, const struct record *met)
+struct store_tombstone session_given_up(const struct sess *s, bool forward)
 {
-	if (met->size > 0 && (record_kind(met->octets) == RECORD_FORWARD || !s->manager->believes_justpy))
+	struct store_tombstone tombstone = manager_tombstone(s->manager, s->now);
+
+	if (tombstone.final_deadline < s->now + s->manager->max_age)
+		tombstone.final_deadline = s->now + s->manager->max_age;
+	tombstone.final_deadline++;
+	tombstone.forward = forward;
+	return tombstone;
+}
+
+void session_meet_grave(struct sess *s, const struct record *met)
+{
+	const uint8_t *grave = met->octets;
+
+	if (met->size == 0)
+		return;
+	s->given_up = record_kind(grave) == RECORD_FORWARD ||
+	              record_final_deadline(grave) > manager_tombstone(s->manager, record_created(grave)).final_deadline;
+	if (s->given_up && !session_in_grace(s, met))
 		session_event(s, SESSION_EVENT_THEFT);
 }
 
@@ -140,10 +156,13 @@ static void forget_id(struct sess *s)
 	s->state = SESS_STATE_EXPIRED;
 }
 
-static void forget_grave(struct sess *s)
+static void meet_grave(struct sess *s)
 {
-	session_met_grave(s, &s->record);
-	forget_id(s);
+	session_meet_grave(s, &s->record);
+	if (session_in_grace(s, &s->record))
+		s->state = SESS_STATE_GONE;
+	else
+		forget_id(s);
 }
 
 void session_outage(struct sess *s, int status)
@@ -167,10 +186,8 @@ void session_load(struct sess *s)
 		s->state = SESS_STATE_NEW;
 	else if (status == STORE_ABSENT || status == STORE_DAMAGED)
 		forget_id(s);
-	else if (status == STORE_GONE && session_in_grace(s, &s->record))
-		s->state = SESS_STATE_GONE;
 	else if (status == STORE_GONE)
-		forget_grave(s);
+		meet_grave(s);
 	else
 		session_outage(s, status);
 	if (status != STORE_OK)

@@ -36,6 +36,7 @@ struct sess {
 	bool wanted;     /* the id was given away: there has to be a session of that id */
 	bool looked_up;
 	bool was_live; /* looked up, and there */
+	bool given_up; /* looked up, and its id was given up for another one */
 	bool passive;
 	bool logs_in;
 	bool rotates;
@@ -71,8 +72,14 @@ bool session_sign(struct sess *s);
 /* True if the record met is a tombstone whose grace is not over. */
 bool session_in_grace(const struct sess *s, const struct record *met);
 
-/* Takes note that met, the tombstone of our id, is over its grace: if the id was given up for another one, somebody kept it. */
-void session_met_grave(struct sess *s, const struct record *met);
+/*
+ * Takes note of met, the tombstone of our id: whether the session ended, or the id was given up for another one, at a login or a rotation. In
+ * the second case, and when its grace is over, somebody has kept it. The tombstone of a given-up id stays longer than that of an ended one.
+ */
+void session_meet_grave(struct sess *s, const struct record *met);
+
+/* What a given-up id leaves: it is remembered for as long as its cookie may be kept. */
+struct store_tombstone session_given_up(const struct sess *s, bool forward);
 
 /* The one place where it is said what happened. */
 void session_event(struct sess *s, enum session_event what);

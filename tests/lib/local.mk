@@ -4,11 +4,13 @@ lib_tests = \
 	tests/lib/config \
 	tests/lib/cookie \
 	tests/lib/crypto \
+	tests/lib/devices \
 	tests/lib/keyring \
 	tests/lib/lifetime \
 	tests/lib/login \
 	tests/lib/origin \
 	tests/lib/outage \
+	tests/lib/races \
 	tests/lib/session \
 	tests/lib/signer \
 	tests/lib/threads
@@ -33,6 +35,8 @@ tests_lib_cookie_SOURCES = tests/lib/cookie.c tests/lib/visitor.h
 tests_lib_cookie_LDADD = $(LIB_TEST_LIBS)
 tests_lib_crypto_SOURCES = tests/lib/crypto.c
 tests_lib_crypto_LDADD = $(LIB_TEST_LIBS)
+tests_lib_devices_SOURCES = tests/lib/devices.c tests/lib/visitor.h
+tests_lib_devices_LDADD = $(LIB_TEST_LIBS)
 tests_lib_keyring_SOURCES = tests/lib/keyring.c tests/lib/visitor.h
 tests_lib_keyring_LDADD = $(LIB_TEST_LIBS)
 tests_lib_lifetime_SOURCES = tests/lib/lifetime.c tests/lib/visitor.h
@@ -43,6 +47,8 @@ tests_lib_origin_SOURCES = tests/lib/origin.c tests/lib/visitor.h
 tests_lib_origin_LDADD = $(LIB_TEST_LIBS)
 tests_lib_outage_SOURCES = tests/lib/outage.c tests/lib/visitor.h
 tests_lib_outage_LDADD = $(LIB_TEST_LIBS)
+tests_lib_races_SOURCES = tests/lib/races.c tests/lib/visitor.h tests/store/folder.h
+tests_lib_races_LDADD = $(LIB_TEST_LIBS)
 tests_lib_session_SOURCES = tests/lib/session.c tests/lib/visitor.h
 tests_lib_session_LDADD = $(LIB_TEST_LIBS)
 tests_lib_signer_SOURCES = tests/lib/signer.c tests/lib/visitor.h

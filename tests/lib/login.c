@@ -168,6 +168,23 @@ static int log_in_again(struct sess *s)
 	return sess_login(s, "ada", NULL);
 }
 
+/* The one who was logged out elsewhere may log in at once. */
+static void after_an_end(void)
+{
+	struct sess_manager *m = site_open();
+	struct browser b = { "" }, ended;
+
+	log_in(m, &b, "ada", NULL);
+	ended = b;
+	sess_manager_end_user(m, "ada", NULL);
+	visit_by(&v, m, &b);
+	sess_add(v.s, "visits", 1);
+	tap_ok(!visit_commit(&v, NULL) && v.result == SESS_GONE, "whose session was ended changes nothing");
+	visit_end(&v);
+	tap_ok(log_in(m, &b, "ada", NULL) == SESS_OK && is_user(m, &b, "ada") && is_user(m, &ended, NULL), "but may log in at once");
+	sess_manager_close(m);
+}
+
 static void another_user(void)
 {
 	struct sess_manager *m = site_open();
@@ -557,7 +574,17 @@ static void justpy(void)
 	tap_ok(log_in(m, &b, "ada", NULL) == SESS_OK && is_user(m, &b, "ada"), "justpy: a login works");
 	tap_ok(page_view(m, &old) == -1, "justpy: the old id is gone");
 	site_now = START + 2592000 - 1;
+	visit_by(&v, m, &old);
+	tap_ok(sess_theft_suspected(v.s), "justpy: who comes with it later is suspected");
+	visit_end(&v);
 	tap_ok(page_view(m, &old) == 1 && is_user(m, &old, NULL), "justpy: and for SESSION_LIFETIME not begun anew");
+	site_now = START;
+	old = b;
+	log_out(m, &b, sess_logout);
+	site_now += m->grace;
+	visit_by(&v, m, &old);
+	tap_ok(!sess_theft_suspected(v.s), "justpy: one that was logged out is simply over");
+	visit_end(&v);
 	sess_manager_close(m);
 	settings(NULL);
 }
@@ -571,6 +598,7 @@ int main(void)
 	no_renewal_of_the_old_id(log_in_again, "that a login has given up");
 	no_renewal_of_the_old_id(sess_rotate, "that a rotation has given up");
 	no_renewal_of_the_old_id(sess_logout, "that was logged out");
+	after_an_end();
 	another_user();
 	again();
 	mistakes();

@@ -5,7 +5,7 @@
 static struct visit v;
 static struct sess_manager *m;
 static struct browser us = { "" };
-static char own_token[SESS_TOKEN_SIZE];
+static char own_token[SESS_TOKEN_SIZE], their_token[SESS_TOKEN_SIZE];
 
 /* A request of our browser with these headers, NULL for none. */
 static bool may(const char *method, const char *site, const char *origin, const char *token)
@@ -47,6 +47,46 @@ static const struct {
 	        { "null", 0 },
 	        { "", 0 } };
 
+/* What may stand in a form's token. One alone is good: the session's own, to the last octet. */
+enum { NO_TOKEN, OWN, THEIRS, EMPTY, CUT, LONGER, FIRST_OCTET, LAST_OCTET, OTHER_SALT, NO_DOT, MADE_UP, TOKENS };
+
+static const char *token_of(int which)
+{
+	static char token[SESS_TOKEN_SIZE + 1];
+
+	strcpy(token, which == THEIRS ? their_token : own_token);
+	switch (which) {
+	case NO_TOKEN:
+		return NULL;
+	case EMPTY:
+		return "";
+	case CUT:
+		token[SESS_TOKEN_SIZE - 2] = '\0';
+		break;
+	case LONGER:
+		strcat(token, "A");
+		break;
+	case FIRST_OCTET: /* of the signature */
+		token[21] ^= 1;
+		break;
+	case LAST_OCTET:
+		token[SESS_TOKEN_SIZE - 2] ^= 1;
+		break;
+	case OTHER_SALT:
+		token[0] ^= 1;
+		break;
+	case NO_DOT:
+		token[20] = 'A';
+		break;
+	case MADE_UP:
+		return "AAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	default:
+		break;
+	}
+	return token;
+}
+
+/* The whole of it: every method, with every word on where it comes from, and every token. */
 static void matrix(void)
 {
 	unsigned wrong = 0, tried = 0;
@@ -54,14 +94,12 @@ static void matrix(void)
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		for (size_t j = 0; j < sizeof(sites) / sizeof(sites[0]); j++)
 			for (size_t k = 0; k < sizeof(origins) / sizeof(origins[0]); k++)
-				for (int token = 0; token < 3; token++) {
-					static const char foreign[] = "AAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-					const char *given = token == 0 ? NULL : token == 1 ? own_token : foreign;
+				for (int token = 0; token < TOKENS; token++) {
 					int says = sites[j].says >= 0 ? sites[j].says : origins[k].says;
-					bool expected = i < 3 || says == 1 || (says < 0 && token == 1);
+					bool expected = i < 3 || says == 1 || (says < 0 && token == OWN);
 
 					tried++;
-					if (may(methods[i], sites[j].text, origins[k].text, given) == expected)
+					if (may(methods[i], sites[j].text, origins[k].text, token_of(token)) == expected)
 						continue;
 					printf("# %s Sec-Fetch-Site %s, Origin %s, token %d: not %d\n", methods[i],
 					       sites[j].text ? sites[j].text : "-", origins[k].text ? origins[k].text : "-", token,
@@ -70,6 +108,7 @@ static void matrix(void)
 				}
 	tap_ok(wrong == 0, "method, Sec-Fetch-Site, Origin and token decide together, in %u combinations", tried);
 	tap_ok(!may(NULL, NULL, NULL, NULL), "a request without a method is not safe");
+	tap_ok(!may("POST", NULL, NULL, NULL), "a request that says nothing of where it comes from, and has no token, is refused");
 }
 
 static void tokens(void)
@@ -85,8 +124,17 @@ static void tokens(void)
 	tap_ok(!may("POST", NULL, NULL, theirs), "another session's token is refused");
 	tap_ok(!may("POST", NULL, NULL, ""), "an empty token is refused");
 	tap_ok(!may("POST", "cross-site", NULL, own_token), "no token helps another site");
+	visit_by(&v, m, &us);
+	sess_logout(v.s);
+	visit_commit(&v, NULL);
+	visit_end(&v);
+	visit_by(&v, m, &us);
+	tap_ok(sess_csrf_token(v.s, theirs, sizeof(theirs)) == SESS_GONE && !*theirs, "a session that was logged out has no token");
+	visit_end(&v);
 	us.cookie[0] = '\0';
 	tap_ok(!may("POST", NULL, NULL, own_token), "nor one who has no cookie");
+	page_view(m, &us);
+	tap_ok(!may("POST", NULL, NULL, own_token), "nor the next session of the same browser");
 }
 
 static void allowed_origins(void)
@@ -159,11 +207,17 @@ static void https(void)
 
 int main(void)
 {
+	struct browser somebody = { "" };
+
 	settings(NULL);
 	m = site_open();
 	visit_by(&v, m, &us);
 	sess_csrf_token(v.s, own_token, sizeof(own_token));
 	visit_commit(&v, &us);
+	visit_end(&v);
+	visit_by(&v, m, &somebody);
+	sess_csrf_token(v.s, their_token, sizeof(their_token));
+	visit_commit(&v, &somebody);
 	visit_end(&v);
 	matrix();
 	tokens();
