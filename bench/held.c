@@ -27,13 +27,7 @@ struct usage {
 	long sleeps;
 };
 
-static _Thread_local struct {
-	const void *lock;
-	bool views;
-	struct usage since;
-} mine[HELD_AT_ONCE];
-
-enum kind { NONE, STRIPE, GROWTH, VIEWS, FILES, MERGING, SYNCING, PREPARING, KINDS };
+enum kind { NONE, STRIPE, GROWTH, VIEWS, FILES, MERGING, SYNCING, PREPARING, OWN, KEEPERS, KINDS };
 
 static const char *const names[KINDS] = { "none",
 	                                  "the lock of a stripe",
@@ -42,10 +36,20 @@ static const char *const names[KINDS] = { "none",
 	                                  "a process's lock for one GDBM file",
 	                                  "merging",
 	                                  "syncing",
-	                                  "preparing" };
+	                                  "preparing",
+	                                  "what a request holds for itself",
+	                                  "a lock of the store's threads" };
 
-static struct usage longest[KINDS]; /* guarded by noting */
-static int64_t longest_asleep;      /* likewise: of those in which the holder waited in the kernel, of the kinds up to FILES */
+static _Thread_local struct {
+	const void *lock;
+	enum kind kind;
+	struct usage since;
+} mine[HELD_AT_ONCE];
+
+static _Atomic int64_t longest_time[KINDS]; /* set with noting held, as the others */
+static int64_t longest_processor[KINDS];
+static _Atomic int64_t longest_asleep; /* of those in which the holder waited in the kernel, of the kinds up to FILES */
+static _Atomic(const void *) keepers;  /* with it the store's threads wait for each other, and no request */
 static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 
 int __real_pthread_mutex_lock(pthread_mutex_t *lock);
@@ -68,42 +72,53 @@ static struct usage usage_now(void)
 	    struct usage){ .time = clock_ns(CLOCK_MONOTONIC), .processor = clock_ns(CLOCK_THREAD_CPUTIME_ID), .sleeps = rusage.ru_nvcsw };
 }
 
+/* What a request holds for its own reading and changing is not what is asked for here; making room in the journal is. */
 static enum kind kind_of(const void *lock, bool views)
 {
 	uintptr_t at = (uintptr_t)lock - atomic_load_explicit(&control, memory_order_relaxed);
 
+	if (lock == atomic_load_explicit(&keepers, memory_order_relaxed))
+		return KEEPERS;
 	if (at >= sizeof(struct control))
-		return views ? VIEWS : FILES;
+		return requests ? OWN : views ? VIEWS : FILES;
 	return at == offsetof(struct control, merging)     ? MERGING
 	       : at == offsetof(struct control, syncing)   ? SYNCING
 	       : at == offsetof(struct control, growth)    ? GROWTH
 	       : at == offsetof(struct control, preparing) ? PREPARING
+	       : requests                                  ? OWN
 	                                                   : STRIPE;
 }
 
-/* What a request holds for its own change is not what is asked for here; making room is. */
 static void note_taken(const void *lock, bool views)
 {
-	if (atomic_load_explicit(&control, memory_order_relaxed) == 0 || (requests && kind_of(lock, views) == STRIPE))
+	enum kind kind;
+
+	if (atomic_load_explicit(&control, memory_order_relaxed) == 0 || (kind = kind_of(lock, views)) == OWN)
 		return;
 	for (unsigned i = 0; i < HELD_AT_ONCE; i++)
 		if (!mine[i].lock) {
 			mine[i].lock = lock;
-			mine[i].views = views;
+			mine[i].kind = kind;
 			mine[i].since = usage_now();
 			return;
 		}
 }
 
+/* Most are no longer than what is known: they must not wait for each other here, with the store's locks in hand. */
 static void note_time(enum kind kind, const struct usage *from, const struct usage *to)
 {
+	int64_t time = to->time - from->time;
+	bool asleep = kind <= FILES && to->sleeps > from->sleeps;
+
+	if (time <= atomic_load(&longest_time[kind]) && !(asleep && time > atomic_load(&longest_asleep)))
+		return;
 	__real_pthread_mutex_lock(&noting);
-	if (kind <= FILES && to->sleeps > from->sleeps && to->time - from->time > longest_asleep)
-		longest_asleep = to->time - from->time;
-	if (to->time - from->time > longest[kind].time)
-		longest[kind] = (struct usage){ .time = to->time - from->time,
-			                        .processor = to->processor - from->processor,
-			                        .sleeps = to->sleeps - from->sleeps };
+	if (asleep && time > longest_asleep)
+		longest_asleep = time;
+	if (time > longest_time[kind]) {
+		longest_time[kind] = time;
+		longest_processor[kind] = to->processor - from->processor;
+	}
 	__real_pthread_mutex_unlock(&noting);
 }
 
@@ -115,7 +130,7 @@ static void note_let_go(const void *lock)
 			struct usage now = usage_now();
 
 			mine[i].lock = NULL;
-			note_time(kind_of(lock, mine[i].views), &mine[i].since, &now);
+			note_time(mine[i].kind, &mine[i].since, &now);
 			return;
 		}
 }
@@ -188,6 +203,7 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lo
 {
 	int error;
 
+	atomic_store(&keepers, lock);
 	note_let_go(lock);
 	error = __real_pthread_cond_timedwait(condition, lock, until);
 	note_taken(lock, false);
@@ -207,7 +223,8 @@ void held_begin(void)
 			(void)sscanf(line, "%" SCNxPTR, &at);
 	if (maps)
 		fclose(maps);
-	memset(longest, 0, sizeof(longest));
+	for (int i = 0; i < KINDS; i++)
+		longest_time[i] = 0;
 	longest_asleep = 0;
 	requests = true;
 	atomic_store(&control, at);
@@ -224,14 +241,14 @@ void held_end(struct held *ret)
 	memset(ret, 0, sizeof(*ret));
 	__real_pthread_mutex_lock(&noting);
 	for (int i = STRIPE; i <= FILES; i++)
-		if (milliseconds(longest[i].time) > ret->longest_ms) {
-			ret->longest_ms = milliseconds(longest[i].time);
-			ret->processor_ms = milliseconds(longest[i].processor);
+		if (milliseconds(longest_time[i]) > ret->longest_ms) {
+			ret->longest_ms = milliseconds(longest_time[i]);
+			ret->processor_ms = milliseconds(longest_processor[i]);
 			ret->longest_kind = i;
 		}
 	ret->asleep_ms = milliseconds(longest_asleep);
-	ret->merging_ms = milliseconds(longest[MERGING].time);
-	ret->syncing_ms = milliseconds(longest[SYNCING].time);
+	ret->merging_ms = milliseconds(longest_time[MERGING]);
+	ret->syncing_ms = milliseconds(longest_time[SYNCING]);
 	__real_pthread_mutex_unlock(&noting);
 }
 

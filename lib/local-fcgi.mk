@@ -17,6 +17,7 @@ lib_libsesame_fcgi_la_SOURCES = \
 	lib/serve_cgi.c \
 	lib/serve_fcgi.c \
 	lib/serve_fcgi.h \
+	lib/serve_line.c \
 	lib/serve_log.c \
 	lib/serve_log.h \
 	lib/serve_rota.c \

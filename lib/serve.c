@@ -106,9 +106,13 @@ static bool serve_wait(const sigset_t *signals, int milliseconds)
 	return got > 0 && got != WATCHDOG_SIGNAL;
 }
 
-/* Large buffers go back to the system when they are freed: malloc would otherwise learn from the first one to keep them, in each thread. */
+/*
+ * Large buffers go back to the system when they are freed: malloc would otherwise learn from the first one to keep them, in each thread.
+ * And what is freed is joined at once: libfcgi's buffers of each request would otherwise have malloc go through all that was freed before.
+ */
 static void serve_return_memory(void)
 {
+	mallopt(M_MXFAST, 0);
 	mallopt(M_MMAP_THRESHOLD, SERVE_LARGE);
 	mallopt(M_TRIM_THRESHOLD, SERVE_LARGE);
 }
@@ -145,9 +149,9 @@ static void serve_watch(struct serve *serve, const sigset_t *signals)
 		int64_t now = watchdog_clock();
 		bool busy = watchdog_look(w, now, INT64_MAX);
 
-		serve_rota_tick(serve, now);
+		serve_line_tick(serve, now, serve_rota_tick(serve, now));
 		serve_complain(serve->manager, &said, now);
-		stop = serve_wait(signals, !busy && watchdog_may_sleep(w) ? -1 : WATCHDOG_TICK);
+		stop = serve_wait(signals, !busy && watchdog_may_sleep(w) ? serve_line_pause(serve) : WATCHDOG_TICK);
 		atomic_store(&w->asleep, false);
 	}
 }
@@ -161,6 +165,7 @@ static bool serve_stop(struct serve *serve, const sigset_t *signals)
 	/* In this order: who sees the stop finds the time until which the queue is emptied. */
 	atomic_store(&serve->drain_until, now + SERVE_DRAIN);
 	atomic_store(&serve->stopping, true);
+	serve_line_end(serve);
 	serve_rota_end(serve);
 	while (watchdog_present(&serve->watchdog) > 0) {
 		watchdog_interrupt(&serve->watchdog);
@@ -193,6 +198,7 @@ static bool serve_ready(struct serve *serve)
 	serve->workers_number = (int)sess_manager_number(manager, "THREADS");
 	serve->watchdog.timeout = sess_manager_number(manager, "REQUEST_TIMEOUT") * 1000;
 	serve->watchdog.thread = pthread_self();
+	serve->line.stay = SERVE_LINE_LULL;
 	serve_send_at_once(SERVE_LISTENER);
 	if (!serve_fcgi_init() || serve_worker_start(serve) == 0) {
 		serve_log("no thread could be started");

@@ -37,11 +37,35 @@
  * Threads take part only as they are needed: one that has more to do after each request meets it without having slept, and warm. The
  * watchdog calls one more for each request that lasts longer than a tick and for each kept connection, and some when connections wait.
  */
-#define SERVE_FEW 1     /* threads that take part in any case */
-#define SERVE_CROWDED 6 /* ticks */
-#define SERVE_LULL 100  /* milliseconds after which one thread that is not needed is let go; ten times that for one given to a queue */
+#define SERVE_FEW 1       /* threads that take part in any case */
+#define SERVE_CROWDED 100 /* ticks in a row at which connections waited, and no thread */
+#define SERVE_STUCK 2     /* ticks in a row at which connections waited and none was taken: a thread more; twice as many: a process more */
+#define SERVE_LULL 100    /* milliseconds after which one thread that is not needed is let go; ten times that for one given to a queue */
+
+/*
+ * Processes on one listening socket take part as they are needed, too. One holds a record lock on the socket, and a thread of each other
+ * one waits in line for it. Who has the lock and cannot keep up with all its threads gives it up, and goes on: the next in line takes part
+ * as well. Who takes part without the lock, and has kept up for a while, goes back into the line. The kernel passes on the lock of who
+ * dies; and those in line look every SERVE_LINE_TICK milliseconds whether connections wait that nobody takes, as when who has the lock is
+ * stopped.
+ */
+#define SERVE_LINE_TICK 100   /* milliseconds between two looks; while connections wait it is WATCHDOG_TICK */
+#define SERVE_LINE_LOOKS 40   /* at which they wait, in a row */
+#define SERVE_LINE_LULL 1000  /* milliseconds after which a process that is not needed goes back into the line, at first; */
+#define SERVE_LINE_STAY 60000 /* and at most, about */
 
 struct serve_worker;
+
+struct serve_line {
+	_Atomic bool engaged; /* this process takes connections */
+	_Atomic bool has_lock;
+	_Atomic bool alone; /* there is no such lock */
+	/* The watchdog's own notes. */
+	int seen_waiting; /* looks in a row at which connections waited */
+	int64_t progress; /* of who has the lock, at the first of them */
+	int64_t needed;   /* when this process was needed last */
+	int64_t stay;     /* milliseconds that it goes on afterwards */
+};
 
 struct serve_rota {
 	_Atomic int wanted; /* workers 0 … wanted - 1 take part */
@@ -50,6 +74,7 @@ struct serve_rota {
 	/* The watchdog's own notes. */
 	int extra;
 	int crowded;
+	int stuck;
 	uint64_t begun;
 	int64_t lowered;
 	int64_t relieved;
@@ -62,6 +87,7 @@ struct serve {
 	struct serve_worker *workers;
 	int workers_number;
 	struct serve_rota rota;
+	struct serve_line line;
 	_Atomic bool stopping;
 	_Atomic int64_t drain_until;
 	_Atomic bool lookout;
@@ -87,11 +113,29 @@ bool serve_rota_has(const struct serve *serve, int i);
 /* For workers: one more is needed, at once. */
 void serve_rota_call(struct serve *serve);
 
-/* For the watchdog, after each look: sets how many take part. */
-void serve_rota_tick(struct serve *serve, int64_t now);
+/* For the watchdog, after each look: sets how many take part. True if more were needed than there are. */
+bool serve_rota_tick(struct serve *serve, int64_t now);
+
+/* For the watchdog: no more than in any case take part. */
+void serve_rota_empty(struct serve *serve);
 
 /* All wake up, because the process stops. */
 void serve_rota_end(struct serve *serve);
+
+/* True if this process takes connections. */
+bool serve_line_engaged(const struct serve *serve);
+
+/* For the first worker, while the process is not engaged: waits until it is, or until it is interrupted. */
+void serve_line_wait(struct serve *serve);
+
+/* For the watchdog, after each look: crowded, if more threads were needed than there are. */
+void serve_line_tick(struct serve *serve, int64_t now, bool crowded);
+
+/* For the watchdog: how long it may sleep, in milliseconds; negative: for ever. */
+int serve_line_pause(const struct serve *serve);
+
+/* The process stops: the next in line takes part. */
+void serve_line_end(struct serve *serve);
 
 /* Serves the one request of a CGI program from environ and the standard streams. Returns the exit status. */
 int serve_cgi(const struct http_route *routes);

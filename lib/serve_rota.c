@@ -77,22 +77,22 @@ static int serve_rota_target(struct serve *serve)
 	struct pollfd queue = { .fd = SERVE_LISTENER, .events = POLLIN };
 	bool waiting = poll(&queue, 1, 0) > 0;
 	uint64_t begun = watchdog_begun(&serve->watchdog);
-	bool stuck = waiting && begun == rota->begun;
 	int target;
 
+	rota->stuck = waiting && begun == rota->begun ? rota->stuck + 1 : 0;
 	rota->begun = begun;
 	serve_rota_crowd(serve, waiting);
 	target = SERVE_FEW + serve->watchdog.slow + serve->watchdog.parked + rota->extra;
-	if (stuck && target <= atomic_load(&rota->wanted))
+	if (rota->stuck >= SERVE_STUCK && target <= atomic_load(&rota->wanted) && target < rota->size)
 		target = atomic_load(&rota->wanted) + 1;
 	return target;
 }
 
-void serve_rota_tick(struct serve *serve, int64_t now)
+bool serve_rota_tick(struct serve *serve, int64_t now)
 {
 	struct serve_rota *rota = &serve->rota;
 	int now_wanted = atomic_load(&rota->wanted);
-	int target = serve_rota_target(serve);
+	int target = serve_line_engaged(serve) ? serve_rota_target(serve) : SERVE_FEW;
 
 	if (target >= now_wanted) {
 		rota->lowered = now;
@@ -105,6 +105,15 @@ void serve_rota_tick(struct serve *serve, int64_t now)
 		rota->relieved = now;
 		rota->extra -= rota->extra > 0;
 	}
+	return target > rota->size || rota->stuck >= 2 * SERVE_STUCK;
+}
+
+void serve_rota_empty(struct serve *serve)
+{
+	serve->rota.extra = 0;
+	serve->rota.crowded = 0;
+	serve->rota.stuck = 0;
+	serve_rota_set(serve, SERVE_FEW);
 }
 
 void serve_rota_end(struct serve *serve)

@@ -121,8 +121,10 @@ static void serve_worker_connection(struct serve_worker *k, int descriptor)
 	do {
 		watchdog_receive(&k->serve->watchdog, k->slot, descriptor);
 		/* An interrupt that came too late to end the wait must not end a read: any system call takes it. */
-		if (atomic_load(&k->serve->stopping))
+		if (atomic_load(&k->slot->interrupted)) {
+			atomic_store(&k->slot->interrupted, false);
 			sched_yield();
+		}
 		received = serve_fcgi_receive(k->fcgi);
 		if (received == SERVE_FCGI_CLOSED) {
 			watchdog_move(k->slot, WATCHDOG_FREE);
@@ -208,6 +210,10 @@ static void *serve_worker_main(void *context)
 		/* Who gave up a kept connection for a new one takes it. */
 		if (!k->last && !serve_rota_has(k->serve, k->number) && !atomic_load(&k->serve->stopping)) {
 			serve_worker_rest(k);
+			continue;
+		}
+		if (!k->last && k->number == 0 && !serve_line_engaged(k->serve) && !atomic_load(&k->serve->stopping)) {
+			serve_line_wait(k->serve);
 			continue;
 		}
 		descriptor = accept4(SERVE_LISTENER, NULL, NULL, SOCK_CLOEXEC);

@@ -161,6 +161,7 @@ void watchdog_interrupt(struct watchdog *w)
 
 		if ((phase != WATCHDOG_FREE && phase != WATCHDOG_PARKED) || !watchdog_hold(slot, state))
 			continue;
+		atomic_store(&slot->interrupted, true);
 		pthread_kill(slot->thread, WATCHDOG_SIGNAL);
 		watchdog_release(slot, state);
 	}

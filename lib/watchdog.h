@@ -39,6 +39,7 @@ enum watchdog_phase {
 struct watchdog_slot {
 	_Alignas(64) _Atomic uint64_t state; /* number of the request << 3 | phase */
 	int descriptor;
+	_Atomic bool interrupted; /* by watchdog_interrupt, maybe too late */
 	pthread_t thread;
 	/* The watchdog's own notes. */
 	uint64_t noted;

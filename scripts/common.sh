@@ -79,9 +79,11 @@ provide() {
 	say "installing $lacking"
 	# shellcheck disable=SC2086
 	install_packages $lacking || die "apt-get could not install: $lacking"
-	case " $lacking " in
-	*' lighttpd '*) [ ! -d /run/systemd/system ] || systemctl --quiet disable lighttpd.service ;;
-	esac
+	for service in lighttpd apache2 nginx; do
+		case " $lacking " in
+		*" $service"*) [ ! -d /run/systemd/system ] || systemctl --quiet disable "$service.service" ;;
+		esac
+	done
 }
 
 # generate: makes ./configure, unless it is there; make keeps it up to date afterwards.

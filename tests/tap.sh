@@ -7,17 +7,18 @@
 
 tap_count=0
 tap_failed=0
+tap_prefix='' # of every claim
 
 # pass CLAIM, fail CLAIM: say it directly.
 pass() {
 	tap_count=$((tap_count + 1))
-	printf 'ok %d - %s\n' "$tap_count" "$1"
+	printf 'ok %d - %s%s\n' "$tap_count" "$tap_prefix" "$1"
 }
 
 fail() {
 	tap_count=$((tap_count + 1))
 	tap_failed=$((tap_failed + 1))
-	printf 'not ok %d - %s\n' "$tap_count" "$1"
+	printf 'not ok %d - %s%s\n' "$tap_count" "$tap_prefix" "$1"
 	return 1
 }
 

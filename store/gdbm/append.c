@@ -48,6 +48,19 @@ static void note_published(struct segment *segment)
 		fetch_pages(segment, segment->hot->end, segment->size);
 }
 
+static uint64_t growth_of(uint64_t allocated)
+{
+	return allocated < GROWTH_MAX ? allocated : GROWTH_MAX;
+}
+
+/* True if less than half a growth is left, and more can be had. */
+static bool narrow(const struct segment *segment, uint64_t tail)
+{
+	uint64_t allocated = atomic_load(&segment->hot->allocated);
+
+	return allocated < segment->hot->end && tail + growth_of(allocated) / 2 > allocated;
+}
+
 /* A segment whose tail is damaged takes no more, as one that is full. */
 static int reserve(struct segment *segment, size_t size, uint64_t *ret)
 {
@@ -62,13 +75,15 @@ static int reserve(struct segment *segment, size_t size, uint64_t *ret)
 	} while (!atomic_compare_exchange_weak(&hot->tail, &at, at + size));
 	STORE_HOOK("hot tail", &hot->tail, sizeof(hot->tail));
 	*ret = at;
+	if (narrow(segment, at + size))
+		atomic_store_explicit(&segment->narrow, 1, memory_order_relaxed);
 	return STORE_OK;
 }
 
 /* ---- extents ------------------------------------------------------------------------------------------------------- */
 
 /* Threads begin at different pens, so that none waits as long as there are enough. */
-static struct segment_pen *pen_take(struct segment *segment)
+static struct segment_pen *pen_take(struct segment *segment, unsigned pens)
 {
 	static _Atomic unsigned threads;
 	static _Thread_local unsigned mine;
@@ -76,11 +91,11 @@ static struct segment_pen *pen_take(struct segment *segment)
 	if (mine == 0)
 		mine = atomic_fetch_add(&threads, 1) + 1;
 	for (unsigned i = 0;; i++) {
-		struct segment_pen *pen = &segment->pens[(mine + i) % SEGMENT_PENS];
+		struct segment_pen *pen = &segment->pens[(mine + i) % pens];
 
 		if (atomic_exchange_explicit(&pen->busy, 1, memory_order_acquire) == 0)
 			return pen;
-		if (i % SEGMENT_PENS == SEGMENT_PENS - 1)
+		if (i % pens == pens - 1)
 			sched_yield();
 	}
 }
@@ -194,7 +209,7 @@ static int pen_write(struct segment *segment, struct segment_pen *pen, const str
 	return STORE_OK;
 }
 
-int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed)
+int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed, unsigned pens)
 {
 	struct segment_pen *pen;
 	uint64_t at, position;
@@ -203,7 +218,7 @@ int segment_append(struct segment *segment, const struct segment_entry *entries,
 	for (unsigned i = 0; i < count; i++)
 		if (!index_has_room(segment, entries[i].key))
 			return STORE_TOO_LARGE;
-	pen = pen_take(segment);
+	pen = pen_take(segment, pens);
 	status = pen_write(segment, pen, entries, count, seed, &at);
 	pen_give(pen);
 	if (status != STORE_OK)
@@ -263,7 +278,7 @@ void segment_end_begun(struct segment *segment, uint64_t begun, unsigned stripe,
 int segment_grow(struct segment *segment, size_t size)
 {
 	struct segment_hot *hot = segment->hot;
-	uint64_t from = atomic_load(&hot->allocated), most = from < GROWTH_MAX ? from : GROWTH_MAX, to;
+	uint64_t from = atomic_load(&hot->allocated), most = growth_of(from), to;
 	int error;
 
 	to = atomic_load(&hot->tail) + frame_align(size + sizeof(struct extent), FRAME_PAGE) + EXTENT_PAGES_MAX * FRAME_PAGE;
@@ -280,7 +295,14 @@ int segment_grow(struct segment *segment, size_t size)
 		errno = error;
 		return STORE_UNAVAILABLE;
 	}
-	atomic_store(&hot->allocated, to);
+	while (from < to && !atomic_compare_exchange_weak(&hot->allocated, &from, to))
+		;
 	STORE_HOOK("hot room", &hot->allocated, sizeof(hot->allocated));
 	return STORE_OK;
+}
+
+void segment_widen(struct segment *segment)
+{
+	if (narrow(segment, atomic_load(&segment->hot->tail)))
+		(void)segment_grow(segment, 0);
 }

@@ -18,7 +18,7 @@
 #include "store/store.h"
 
 #define MAGIC "sesame control\n"
-#define FORMAT 1u
+#define FORMAT 2u
 
 /* The boot and the pid namespace that locks made now belong to. */
 struct place {
@@ -269,6 +269,13 @@ void control_deadline(unsigned wait_ms, struct timespec *ret)
 void control_deadline_coarse(unsigned wait_ms, struct timespec *ret)
 {
 	deadline_by(CLOCK_MONOTONIC_COARSE, wait_ms, ret);
+}
+
+void control_rest(void)
+{
+	const struct timespec moment = { .tv_nsec = 20000 };
+
+	nanosleep(&moment, NULL);
 }
 
 bool control_past(const struct timespec *deadline)

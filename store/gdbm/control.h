@@ -132,6 +132,12 @@ void control_sleep(_Atomic uint32_t *word, uint32_t seen, unsigned wait_ms);
 /* Raises *word and wakes all who sleep on it, in any process. */
 void control_wake(_Atomic uint32_t *word);
 
+/*
+ * Sleeps for a moment: who has slept is not put off soon after. For threads in the background, before they take locks that requests wait
+ * for.
+ */
+void control_rest(void);
+
 /* True if deadline has passed. */
 bool control_past(const struct timespec *deadline);
 

@@ -60,6 +60,8 @@ static int join(struct gdbm *g, const struct store_options *options)
 	}
 	g->control = g->membership.control;
 	journal_init(&g->journal, g->membership.folder, g->control, g->membership.seed, options->journal_size, options->wait_ms);
+	if (options->sync == STORE_SYNC_ALWAYS)
+		g->journal.pens = 1; /* each sync costs by the page, so the frames of all stand together */
 	merge = gdbm_merge_of(g);
 	keeper_init(&g->keeper, &merge, options->sync != STORE_SYNC_NO);
 	g->born = atomic_load(&forks);

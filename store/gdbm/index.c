@@ -37,12 +37,20 @@ static uint32_t tag_of(const struct store_key *key)
 	return le32toh(tag);
 }
 
-static uint64_t probe_start(const struct store_key *key)
+/* The slots that belong to each shard first: side by side, so that a merge passes them alone. */
+static uint64_t region_size(const struct segment *segment)
 {
-	uint64_t start;
+	uint64_t slots = segment->slot_mask + 1;
+
+	return slots < CONTROL_SHARDS ? 1 : slots / CONTROL_SHARDS;
+}
+
+static uint64_t probe_start(const struct segment *segment, const struct store_key *key)
+{
+	uint64_t start, region = region_size(segment);
 
 	memcpy(&start, key->octets + 8, sizeof(start));
-	return start;
+	return control_shard_of(key) * region + (start & (region - 1));
 }
 
 /* ---- what is bound to its place ------------------------------------------------------------------------------------- */
@@ -108,7 +116,7 @@ static bool entry_mended(const struct segment *segment, uint64_t slot, uint64_t 
  */
 int segment_find(const struct segment *segment, const struct store_key *key, uint64_t seed, const uint8_t **ret)
 {
-	uint64_t at = probe_start(key);
+	uint64_t at = probe_start(segment, key);
 	uint32_t tag = tag_of(key);
 
 	for (unsigned i = 0; i < PROBES_MAX; i++) {
@@ -130,9 +138,15 @@ int segment_find(const struct segment *segment, const struct store_key *key, uin
 bool segment_next(const struct segment *segment, uint64_t *slot, unsigned shard, uint64_t seed, const struct store_key **key,
                   const uint8_t **record, uint64_t *damaged)
 {
-	while (*slot <= segment->slot_mask) {
-		uint64_t is = atomic_load_explicit(&segment->slots[(*slot)++], memory_order_acquire);
+	uint64_t region = region_size(segment), first = shard * region;
 
+	while (*slot <= segment->slot_mask) {
+		uint64_t is = atomic_load_explicit(&segment->slots[(first + *slot) & segment->slot_mask], memory_order_acquire);
+
+		/* What found its region full stands behind it, with no empty slot before it. */
+		if (is == 0 && *slot >= region)
+			return false;
+		(*slot)++;
 		if (is == 0 || (is >> 32) % CONTROL_SHARDS != shard)
 			continue;
 		if (entry_mended(segment, is, seed, key, record))
@@ -158,7 +172,7 @@ uint64_t segment_count(const struct segment *segment)
 /* A slot that this key may use: its own, or an empty one; NULL when the index is too crowded. */
 static _Atomic uint64_t *slot_for(const struct segment *segment, const struct store_key *key)
 {
-	uint64_t at = probe_start(key);
+	uint64_t at = probe_start(segment, key);
 	uint32_t tag = tag_of(key);
 
 	for (unsigned i = 0; i < PROBES_MAX; i++) {

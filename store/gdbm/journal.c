@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 #define FRAME_SPACE 4096u  /* what a segment of one frame needs besides it */
 #define SYNC_WAIT_MS 5000u /* a sync can take long on a busy disk; the operation is done, so the wait is generous */
 #define SYNC_NAP_MS 20u
+#define QUIESCE_RUN 64u /* stripes that are passed without a rest */
 
 void journal_init(struct journal *journal, int folder, struct control *control, uint64_t seed, size_t segment_size, unsigned wait_ms)
 {
@@ -24,40 +26,58 @@ void journal_init(struct journal *journal, int folder, struct control *control, 
 	journal->seed = seed;
 	journal->segment_size = segment_size;
 	journal->wait_ms = wait_ms;
-	journal->syncing = NULL;
-	journal->syncing_gone = false;
+	journal->pens = SEGMENT_PENS;
+	atomic_store(&journal->syncing, NULL);
+	atomic_store(&journal->gone, NULL);
 	atomic_store(&journal->prepared, 0);
 	atomic_store(&journal->furnished, 0);
 	atomic_store(&journal->retired, 0);
-	pthread_rwlock_init(&journal->mapping, NULL);
-	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
+	atomic_store(&journal->narrow, 0);
+	for (unsigned i = 0; i < JOURNAL_VIEWS; i++) {
 		atomic_store(&journal->views[i], NULL);
+		atomic_store(&journal->numbers[i], 0);
+	}
+}
+
+/* ---- views --------------------------------------------------------------------------------------------------------- */
+
+/* Views come and go without a lock: a thread that lost the processor with it, a merge's, would be in the way of requests. */
+static void let_go(struct journal *journal, struct segment *segment)
+{
+	segment->next = atomic_load(&journal->gone);
+	while (!atomic_compare_exchange_weak(&journal->gone, &segment->next, segment))
+		;
+}
+
+/* A sync that begins meanwhile finds that its segment is no view (sync_begin). */
+static void unmap_gone(struct journal *journal)
+{
+	struct segment *next, *segment = atomic_exchange(&journal->gone, NULL);
+
+	for (; segment; segment = next) {
+		next = segment->next;
+		if (segment == atomic_load(&journal->syncing))
+			let_go(journal, segment);
+		else
+			segment_unmap(segment);
+	}
 }
 
 void journal_free(struct journal *journal)
 {
 	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
 		segment_unmap(atomic_exchange(&journal->views[i], NULL));
-	pthread_rwlock_destroy(&journal->mapping);
+	unmap_gone(journal);
 }
 
-/* ---- views --------------------------------------------------------------------------------------------------------- */
-
-static _Atomic(struct segment *) *view_of(struct journal *journal, uint32_t number)
+/* Takes the view in this place out, if it is the one of this number. */
+static void take_view(struct journal *journal, unsigned place, uint32_t number)
 {
-	return &journal->views[number % JOURNAL_VIEWS];
-}
+	struct segment *segment = atomic_load(&journal->views[place]);
 
-/*
- * With the mapping lock. It is held over no system call, for a request may wait for it: the caller unmaps what this returns when it has let
- * go of the lock. A sync may still use it; then NULL, and who syncs unmaps it.
- */
-static struct segment *let_go(struct journal *journal, struct segment *segment)
-{
-	if (!segment || segment != journal->syncing)
-		return segment;
-	journal->syncing_gone = true;
-	return NULL;
+	if (segment && atomic_load(&journal->numbers[place]) == number &&
+	    atomic_compare_exchange_strong(&journal->views[place], &segment, NULL))
+		let_go(journal, segment);
 }
 
 /*
@@ -66,21 +86,20 @@ static struct segment *let_go(struct journal *journal, struct segment *segment)
  */
 static struct segment *set_view(struct journal *journal, struct segment *segment)
 {
-	_Atomic(struct segment *) *view = view_of(journal, segment->number);
-	struct segment *gone;
+	unsigned place = segment->number % JOURNAL_VIEWS;
+	uint32_t before = atomic_load(&journal->numbers[place]);
+	struct segment *view = NULL;
 
-	pthread_rwlock_wrlock(&journal->mapping);
-	gone = atomic_load(view);
-	if (gone && gone->number == segment->number) {
-		gone = segment;
-		segment = atomic_load(view);
-	} else {
-		atomic_store(view, segment);
-		gone = let_go(journal, gone);
+	if (before != segment->number) {
+		take_view(journal, place, before);
+		atomic_compare_exchange_strong(&journal->numbers[place], &before, segment->number);
 	}
-	pthread_rwlock_unlock(&journal->mapping);
-	segment_unmap(gone);
-	return segment;
+	if (atomic_compare_exchange_strong(&journal->views[place], &view, segment))
+		view = segment;
+	else
+		let_go(journal, segment);
+	unmap_gone(journal);
+	return view;
 }
 
 /* A segment's files go when it has left the list; if they go before, somebody else took them, and what they hold must not be passed over.
@@ -105,37 +124,28 @@ static int map_view(struct journal *journal, uint32_t number, struct segment **r
 
 int journal_segment(struct journal *journal, uint32_t number, struct segment **ret)
 {
-	*ret = atomic_load_explicit(view_of(journal, number), memory_order_acquire);
-	if (*ret && (*ret)->number == number)
+	unsigned place = number % JOURNAL_VIEWS;
+
+	if (atomic_load_explicit(&journal->numbers[place], memory_order_acquire) == number &&
+	    (*ret = atomic_load_explicit(&journal->views[place], memory_order_acquire)))
 		return STORE_OK;
 	return map_view(journal, number, ret);
-}
-
-/* Takes the view at this place out, if it is of a segment below retired; NULL if there is nothing to unmap, which takes its time. */
-static struct segment *take_view(struct journal *journal, unsigned place, uint32_t retired)
-{
-	struct segment *segment;
-
-	pthread_rwlock_wrlock(&journal->mapping);
-	segment = atomic_load(&journal->views[place]);
-	if (segment && segment->number < retired) {
-		atomic_store(&journal->views[place], NULL);
-		segment = let_go(journal, segment);
-	} else {
-		segment = NULL;
-	}
-	pthread_rwlock_unlock(&journal->mapping);
-	return segment;
 }
 
 void journal_retire(struct journal *journal)
 {
 	uint32_t retired = control_retired(journal->control);
 
+	unmap_gone(journal);
 	if (atomic_exchange(&journal->retired, retired) == retired)
 		return;
-	for (unsigned i = 0; i < JOURNAL_VIEWS; i++)
-		segment_unmap(take_view(journal, i, retired));
+	for (unsigned i = 0; i < JOURNAL_VIEWS; i++) {
+		uint32_t number = atomic_load(&journal->numbers[i]);
+
+		if (number < retired)
+			take_view(journal, i, number);
+	}
+	unmap_gone(journal);
 }
 
 /* ---- stripes ------------------------------------------------------------------------------------------------------- */
@@ -182,8 +192,11 @@ int journal_quiesce(struct journal *journal, unsigned wait_ms)
 
 	control_deadline(wait_ms, &deadline);
 	for (unsigned i = 0; i < CONTROL_STRIPES; i++) {
-		int status = journal_lock(journal, i, &deadline);
+		int status;
 
+		if (i % QUIESCE_RUN == 0)
+			control_rest();
+		status = journal_lock(journal, i, &deadline);
 		if (status != STORE_OK)
 			return status;
 		control_unlock(&journal->control->stripes[i].lock);
@@ -294,18 +307,19 @@ static int make_locked(struct journal *journal, uint32_t number, size_t frame, s
 }
 
 /*
- * One that is furnished is not made anew by anyone but the caller, who holds the growth lock: so the preparing lock need not be waited for,
- * under which another one may be syncing the files of the segment after it.
+ * The next segment, if its files are ready, else NULL. One that is furnished is not made anew by anyone but who holds the growth lock and
+ * finds it wanting; and it takes its time to map it: so neither that lock nor the preparing lock is held here.
  */
-static int take_prepared(struct journal *journal, uint32_t number, size_t frame, struct segment **ret)
+static struct segment *ready_segment(struct journal *journal, uint32_t number, size_t frame)
 {
-	int status = prepared_segment(journal, number, frame, ret);
+	struct segment *segment;
 
-	if (status == STORE_OK && segment_furnished(*ret))
-		return STORE_OK;
-	if (status == STORE_OK)
-		segment_unmap(*ret);
-	return make_locked(journal, number, frame, ret);
+	if (prepared_segment(journal, number, frame, &segment) != STORE_OK)
+		return NULL;
+	if (segment_furnished(segment))
+		return segment;
+	segment_unmap(segment);
+	return NULL;
 }
 
 /* No view of it is kept: until it is furnished its files may be made anew. */
@@ -323,31 +337,49 @@ static void prepare(struct journal *journal, uint32_t number, _Atomic uint32_t *
 	control_unlock(&journal->control->preparing);
 }
 
+/* Whoever runs out of room before this has made more waits for the disk, and the others for him. */
+static void widen(struct journal *journal)
+{
+	uint32_t last = control_last(atomic_load(&journal->control->segments));
+	struct segment *segment;
+
+	if (!atomic_exchange(&journal->narrow, 0) || control_try(&journal->control->preparing) != STORE_OK)
+		return;
+	if (segment_map(journal->folder, last, &segment) == STORE_OK) {
+		segment_widen(segment);
+		segment_unmap(segment);
+	}
+	control_unlock(&journal->control->preparing);
+}
+
 /* In this order, so that no power cut can leave a gap between the names: the segment after the next is begun when the next one's last. */
 void journal_prepare(struct journal *journal)
 {
-	uint32_t last = control_last(atomic_load(&journal->control->segments));
+	uint32_t last;
 
+	widen(journal);
+	last = control_last(atomic_load(&journal->control->segments));
 	prepare(journal, last + 1, &journal->furnished, furnished_segment);
 	if (atomic_load(&journal->furnished) == last + 1)
 		prepare(journal, last + JOURNAL_AHEAD, &journal->prepared, new_segment);
 }
 
-/* Begins segment last + 1. The caller holds the growth lock. */
-static int begin_next(struct journal *journal, uint32_t last, size_t frame)
+/* Begins segment last + 1, which is *next if there is one; it becomes NULL when it is used. The caller holds the growth lock. */
+static int begin_next(struct journal *journal, uint32_t last, size_t frame, struct segment **next)
 {
 	uint64_t segments = atomic_load(&journal->control->segments);
-	struct segment *segment;
-	int status;
+	int status = STORE_OK;
 
 	if (control_last(segments) != last)
 		return STORE_OK;
 	if (last - control_first(segments) + 1 >= CONTROL_SEGMENTS_MAX)
 		return STORE_BUSY;
-	status = take_prepared(journal, last + 1, frame, &segment);
+	if (!*next)
+		status = make_locked(journal, last + 1, frame, next);
 	if (status != STORE_OK)
 		return status;
-	(void)set_view(journal, segment);
+	(void)set_view(journal, *next);
+	*next = NULL;
 	/* A merge may raise the first meanwhile; the last is ours alone. */
 	while (!atomic_compare_exchange_weak(&journal->control->segments, &segments, (segments & ~(uint64_t)UINT32_MAX) | (last + 1)))
 		;
@@ -355,10 +387,9 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame)
 	return STORE_OK;
 }
 
-/* Makes room for a frame: more of the active segment when status is STORE_BUSY, the next segment when it is STORE_TOO_LARGE. */
-static int make_room(struct journal *journal, struct segment *active, int status, size_t frame)
+/* As make_room, with the segment after the active one, or NULL. */
+static int make_room_locked(struct journal *journal, struct segment *active, int status, size_t frame, struct segment **next)
 {
-	struct files_shield shield;
 	struct timespec deadline;
 	int locked;
 
@@ -366,13 +397,29 @@ static int make_room(struct journal *journal, struct segment *active, int status
 	locked = control_lock(&journal->control->growth, &deadline);
 	if (locked != STORE_OK)
 		return locked;
-	files_shield(&shield);
 	if (status == STORE_BUSY)
 		status = segment_grow(active, frame);
 	else
-		status = begin_next(journal, active->number, frame);
-	files_unshield(&shield);
+		status = begin_next(journal, active->number, frame, next);
 	control_unlock(&journal->control->growth);
+	return status;
+}
+
+/* Makes room for a frame: more of the active segment when status is STORE_BUSY, the next segment when it is STORE_TOO_LARGE. */
+static int make_room(struct journal *journal, struct segment *active, int status, size_t frame)
+{
+	struct segment *next = NULL;
+	struct files_shield shield;
+	int error;
+
+	files_shield(&shield);
+	if (status == STORE_TOO_LARGE)
+		next = ready_segment(journal, active->number + 1, frame);
+	status = make_room_locked(journal, active, status, frame, &next);
+	error = errno;
+	segment_unmap(next);
+	files_unshield(&shield);
+	errno = error;
 	return status;
 }
 
@@ -385,7 +432,9 @@ int journal_append(struct journal *journal, const struct segment_entry *entries,
 
 		if (status != STORE_OK)
 			return status == STORE_ABSENT || status == STORE_DAMAGED ? STORE_UNAVAILABLE : status;
-		status = segment_append(active, entries, count, journal->seed);
+		status = segment_append(active, entries, count, journal->seed, journal->pens);
+		if (atomic_load_explicit(&active->narrow, memory_order_relaxed) && atomic_exchange(&active->narrow, 0))
+			atomic_store(&journal->narrow, 1);
 		if (status != STORE_BUSY && status != STORE_TOO_LARGE)
 			return status;
 		status = make_room(journal, active, status, segment_frame_size(entries, count));
@@ -415,44 +464,47 @@ uint64_t journal_ticket(struct journal *journal)
 	return ticket;
 }
 
-/* Keeps the view of a segment until sync_end; NULL if there is none any more. One at a time: the caller holds the syncing lock. */
+/*
+ * The view of a segment, kept until sync_end, or NULL if there is none. It is not made: who syncs holds nothing that keeps a segment from
+ * being retired. One at a time: the caller holds the syncing lock.
+ */
 static struct segment *sync_begin(struct journal *journal, uint32_t number)
 {
+	_Atomic(struct segment *) *view = &journal->views[number % JOURNAL_VIEWS];
 	struct segment *segment;
 
-	pthread_rwlock_wrlock(&journal->mapping);
-	segment = atomic_load(view_of(journal, number));
-	if (segment && segment->number != number)
-		segment = NULL;
-	journal->syncing = segment;
-	pthread_rwlock_unlock(&journal->mapping);
-	return segment;
+	do
+		atomic_store(&journal->syncing, segment = atomic_load(view));
+	while (segment != atomic_load(view));
+	return segment && segment->number == number ? segment : NULL;
 }
 
 static void sync_end(struct journal *journal)
 {
-	struct segment *gone;
-
-	pthread_rwlock_wrlock(&journal->mapping);
-	gone = journal->syncing_gone ? journal->syncing : NULL;
-	journal->syncing = NULL;
-	journal->syncing_gone = false;
-	pthread_rwlock_unlock(&journal->mapping);
-	segment_unmap(gone);
+	atomic_store(&journal->syncing, NULL);
+	unmap_gone(journal);
 }
 
 /* A segment that is gone was merged, and the GDBM files are synced. */
-static int log_segment(struct journal *journal, uint32_t number, bool sync)
+static int log_unseen(struct journal *journal, uint32_t number, bool sync)
 {
 	struct segment *segment;
-	int status = journal_segment(journal, number, &segment), error;
+	int status = segment_map(journal->folder, number, &segment), error;
 
 	if (status != STORE_OK)
-		return status == STORE_ABSENT ? STORE_OK : status;
-	segment = sync_begin(journal, number);
-	if (segment)
-		status = segment_log(segment, journal->seed, sync);
+		return status == STORE_ABSENT && absent(journal, number) == STORE_ABSENT ? STORE_OK : STORE_UNAVAILABLE;
+	status = segment_log(segment, journal->seed, sync);
 	error = errno;
+	segment_unmap(segment);
+	errno = error;
+	return status;
+}
+
+static int log_segment(struct journal *journal, uint32_t number, bool sync)
+{
+	struct segment *segment = sync_begin(journal, number);
+	int status = segment ? segment_log(segment, journal->seed, sync) : log_unseen(journal, number, sync), error = errno;
+
 	sync_end(journal);
 	errno = error;
 	return status;
@@ -518,9 +570,10 @@ int journal_sync(struct journal *journal, uint64_t ticket)
 		uint32_t turn = atomic_load(&control->sync_turn);
 		int status = control_try(&control->syncing);
 
-		if (status == STORE_OK)
+		if (status == STORE_OK) {
+			sched_yield(); /* those whom the last sync woke may have their next change ready */
 			status = lead(journal, true);
-		else if (status == STORE_BUSY && control_past(&deadline))
+		} else if (status == STORE_BUSY && control_past(&deadline))
 			return STORE_BUSY;
 		else if (status == STORE_BUSY && atomic_load(&control->synced) < ticket)
 			control_sleep(&control->sync_turn, turn, SYNC_NAP_MS);

@@ -25,12 +25,14 @@ struct journal {
 	uint64_t seed;
 	size_t segment_size; /* 0: grows with the store */
 	unsigned wait_ms;
-	_Atomic uint32_t prepared;                      /* this process has seen the files of this segment to be made */
-	_Atomic uint32_t furnished;                     /* and this one to have its room */
-	_Atomic uint32_t retired;                       /* views of segments below this one have been let go */
-	pthread_rwlock_t mapping;                       /* for changing views */
-	struct segment *syncing;                        /* the one that a thread of this process syncs, guarded by mapping */
-	bool syncing_gone;                              /* and it is no view any more: to be unmapped when the sync has ended */
+	unsigned pens;                           /* threads of this process that write at once, each in pages of its own */
+	_Atomic uint32_t prepared;               /* this process has seen the files of this segment to be made */
+	_Atomic uint32_t furnished;              /* and this one to have its room */
+	_Atomic uint32_t narrow;                 /* 1: the active segment has little room left; 2: the keeper knows */
+	_Atomic uint32_t retired;                /* views of segments below this one have been let go */
+	_Atomic(struct segment *) syncing;       /* the one that a thread of this process syncs: not to be unmapped */
+	_Atomic(struct segment *) gone;          /* no views any more, to be unmapped when no sync uses them */
+	_Atomic uint32_t numbers[JOURNAL_VIEWS]; /* each set while there is no view in its place, so that none is looked into for it */
 	_Atomic(struct segment *) views[JOURNAL_VIEWS]; /* number modulo JOURNAL_VIEWS */
 };
 
@@ -71,8 +73,9 @@ int journal_find(struct journal *journal, const struct store_key *key, const uin
 int journal_append(struct journal *journal, const struct segment_entry *entries, unsigned count);
 
 /*
- * Makes the files of the next segments, if they are not there, so that no request has to wait for the disk when the active one is full.
- * Only the next one takes room on the disk. For a thread in the background; that it fails is no error, since then a request tries.
+ * Makes room in the active segment where it is narrow, and the files of the next segments, if they are not there, so that no request has to
+ * wait for the disk. Of the next ones only the first takes room on the disk. For a thread in the background; that it fails is no error,
+ * since then a request tries.
  */
 void journal_prepare(struct journal *journal);
 

@@ -199,8 +199,11 @@ bool keeper_runs(const struct keeper *keeper)
 
 void keeper_notice(struct keeper *keeper)
 {
-	uint64_t segments = atomic_load_explicit(&keeper->merge.journal->control->segments, memory_order_relaxed);
+	struct journal *journal = keeper->merge.journal;
+	uint64_t segments = atomic_load_explicit(&journal->control->segments, memory_order_relaxed);
 
+	if (atomic_load_explicit(&journal->narrow, memory_order_relaxed) == 1 && atomic_exchange(&journal->narrow, 2) == 1)
+		pthread_cond_signal(&keeper->wake[KEEPER_PREPARE]);
 	if (atomic_load_explicit(&keeper->noticed, memory_order_relaxed) == segments)
 		return;
 	atomic_store_explicit(&keeper->noticed, segments, memory_order_relaxed);

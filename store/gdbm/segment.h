@@ -71,8 +71,10 @@ struct segment {
 	uint64_t slot_mask;
 	_Atomic uint32_t *logged;   /* for the first page of each extent: octets of the extent that the journal file has */
 	_Atomic uint32_t published; /* slots that this process wrote to, up to the number that makes it fetch the index whole */
+	_Atomic uint32_t narrow;    /* the room is soon at its end: segment_widen should be called */
 	uint32_t number;
 	int hot_fd, journal_fd;
+	struct segment *next; /* journal.c's, when it is no view any more */
 	struct segment_pen pens[SEGMENT_PENS];
 };
 
@@ -122,9 +124,9 @@ int segment_find(const struct segment *segment, const struct store_key *key, uin
 
 /*
  * Appends the entries (1 or 2) as one frame and publishes them in the order given. STORE_OK; STORE_TOO_LARGE when the segment is full;
- * STORE_BUSY when segment_grow must be called first.
+ * STORE_BUSY when segment_grow must be called first. pens, up to SEGMENT_PENS: so many threads of this process write at once.
  */
-int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed);
+int segment_append(struct segment *segment, const struct segment_entry *entries, unsigned count, uint64_t seed, unsigned pens);
 
 /*
  * Ends what a dead process may have begun: if there is a frame at begun, which an entry was told, then it counts, and the entries of this
@@ -132,9 +134,11 @@ int segment_append(struct segment *segment, const struct segment_entry *entries,
  */
 void segment_end_begun(struct segment *segment, uint64_t begun, unsigned stripe, uint64_t seed);
 
-/* Promises disk room for at least one more extent with a frame of size octets. The caller holds the growth lock. STORE_OK or
- * STORE_UNAVAILABLE, errno. */
+/* Promises disk room for at least one more extent with a frame of size octets. STORE_OK or STORE_UNAVAILABLE, errno. */
 int segment_grow(struct segment *segment, size_t size);
+
+/* As segment_grow, before the room is at its end, for a thread in the background. */
+void segment_widen(struct segment *segment);
 
 /*
  * The key and newest record of the next slot in use, from *slot on (0 at first), whose key belongs to shard; false at the end. *record is

@@ -10,6 +10,7 @@ fcgi_tests = \
 	tests/fcgi/deadline.py \
 	tests/fcgi/kept.py \
 	tests/fcgi/limits.py \
+	tests/fcgi/line.py \
 	tests/fcgi/stop.py
 
 TESTS += $(fcgi_tests)

@@ -68,6 +68,14 @@ static void loop_test_counted(struct http *h, struct sess *s)
 		http_printf(h, "%d", atomic_load(&loop_test_count));
 }
 
+/* Says which process answers. */
+static void loop_test_process(struct http *h, struct sess *s)
+{
+	(void)s;
+	if (http_begin(h, 200, "text/plain"))
+		http_printf(h, "%ld", (long)getpid());
+}
+
 /* Shows a field of the form, escaped. */
 static void loop_test_field(struct http *h, struct sess *s)
 {
@@ -112,6 +120,7 @@ static const struct http_route loop_test_routes[] = {
 	{ "POST", "/echo", loop_test_echo, HTTP_ROUTE_STATIC | HTTP_ROUTE_ANY_BODY },
 	{ "GET", "/session", loop_test_session, 0 },
 	{ "GET", "/counted", loop_test_counted, HTTP_ROUTE_STATIC },
+	{ "GET", "/process", loop_test_process, HTTP_ROUTE_STATIC },
 	{ "POST", "/field", loop_test_field, HTTP_ROUTE_STATIC },
 	{ "GET", "/headers", loop_test_headers, HTTP_ROUTE_STATIC },
 	{ "GET", "/elsewhere", loop_test_elsewhere, HTTP_ROUTE_STATIC },

@@ -32,6 +32,7 @@
 
 static char top[64], path[96];
 static size_t segment = SMALL;
+static bool one_shard; /* all sessions are of it */
 
 /* In memory that all processes of the test share. */
 struct found {
@@ -66,6 +67,8 @@ static struct store_key key_of(uint64_t n)
 
 		memcpy(key.octets + 8 * i, &sum, 8);
 	}
+	if (one_shard)
+		key.octets[0] = CONTROL_SHARDS - 1;
 	return key;
 }
 
@@ -373,6 +376,31 @@ static void behind(void)
 	       found->slow);
 }
 
+/* Eight slots of the index are theirs; the others spill over its end. */
+static void fill_one_shard(unsigned long unused)
+{
+	int64_t visits;
+
+	(void)unused;
+	for (int64_t round = 1; round <= 2; round++) {
+		struct store *store = open_store(false);
+
+		for (uint64_t n = 0; n < SESSIONS; n++)
+			found->wrong += visit(store, n, &visits) != STORE_OK || visits != round;
+		store_close(store);
+	}
+}
+
+static void spilled(void)
+{
+	new_folder();
+	one_shard = true;
+	found->wrong = 0;
+	tap_ok(run(fill_one_shard, 0) == 0 && found->wrong == 0,
+	       "sessions of one shard that fill more than its part of a segment's index are found, and merged");
+	one_shard = false;
+}
+
 int main(void)
 {
 	found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -385,6 +413,7 @@ int main(void)
 	name_not_lasting();
 	room();
 	behind();
+	spilled();
 	test_folder_remove(top);
 	return tap_done();
 }

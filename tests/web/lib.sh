@@ -1,6 +1,7 @@
 # lib.sh - a real lighttpd with session_test behind it, in a folder of its own, for the tests of this folder. Sourced.
 #
 #     start                      the programs and the server; sets $url, $port
+#     server, serve              the server's name, and the function that becomes it (exec); lighttpd, unless a test sets others
 #     stop                       both, in order
 #     get PATH, post PATH …      curl with the test's own jar of cookies; the answer is in $status, $headers, $body
 #
@@ -17,6 +18,7 @@ program=$SESAME_BUILD/cgi-bin/session_test
 lighttpd=$(PATH=$PATH:/usr/sbin command -v lighttpd)
 python=/usr/bin/python3
 processes=1
+mount=''
 server_pid=''
 programs_pid=''
 STATE_DIRECTORY=$work/state
@@ -24,6 +26,8 @@ SESAME_RUN=$work/run
 SESAME_SOCKET=$SESAME_RUN/session_test.socket
 SESAME_ADDRESS=127.0.0.1
 configuration=$SESAME_SOURCE/deploy/lighttpd/lighttpd.conf
+server=lighttpd
+serve=serve_lighttpd
 # A busy machine may keep a process that holds a lock from its work for longer than the default.
 SESSION_STORE_WAIT_MS=10000
 export SESSION_STORE_WAIT_MS STATE_DIRECTORY SESAME_RUN SESAME_SOCKET SESAME_ADDRESS SESAME_PORT
@@ -72,6 +76,10 @@ free_port() {
 	$python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+serve_lighttpd() {
+	exec "$lighttpd" -D -f "$configuration"
+}
+
 start_programs() {
 	rm -f "$SESAME_SOCKET"
 	spawn-fcgi -n -s "$SESAME_SOCKET" -M 0600 -- "$SESAME_SOURCE/deploy/supervise" "$processes" "$program" >>"$work/programs.log" 2>&1 &
@@ -87,11 +95,11 @@ start_programs() {
 start_server() {
 	for attempt in 1 2 3 4 5; do
 		SESAME_PORT=${same_port:-$(free_port)}
-		rm -f "$SESAME_RUN/lighttpd.pid"
-		"$lighttpd" -D -f "$configuration" >>"$work/server.log" 2>&1 &
+		rm -f "$SESAME_RUN/$server.pid"
+		$serve >>"$work/server.log" 2>&1 &
 		server_pid=$!
 		server_started() {
-			[ -s "$SESAME_RUN/lighttpd.pid" ] || ! alive "$server_pid"
+			[ -s "$SESAME_RUN/$server.pid" ] || ! alive "$server_pid"
 		}
 		until_true 20 server_started
 		if alive "$server_pid"; then
@@ -104,7 +112,7 @@ start_server() {
 }
 
 show_logs() {
-	for log in "$work/programs.log" "$work/server.log" "$SESAME_RUN/lighttpd.log"; do
+	for log in "$work/programs.log" "$work/server.log" "$SESAME_RUN/$server.log"; do
 		[ ! -s "$log" ] || comment "$log: $(tail -20 "$log")"
 	done
 }
@@ -116,7 +124,7 @@ start() {
 	}
 	start_server || {
 		show_logs
-		bail_out "lighttpd did not start"
+		bail_out "$server did not start"
 	}
 }
 
@@ -138,8 +146,13 @@ stop_programs() {
 	return $stop_result
 }
 
+# Each server has a signal of its own for an end in order.
 stop_server() {
-	end_process "$server_pid" INT
+	case $server in
+	lighttpd) end_process "$server_pid" INT ;;
+	apache) end_process "$server_pid" WINCH ;;
+	nginx) end_process "$server_pid" QUIT ;;
+	esac
 	stop_result=$?
 	server_pid=''
 	return $stop_result
@@ -198,7 +211,7 @@ get() {
 
 # click [CURL OPTION...]: as the page's script does it.
 click() {
-	visit POST /click -H 'Accept: application/json' -H 'Sec-Fetch-Site: same-origin' --data 'from=script' "$@"
+	visit POST "$mount/click" -H 'Accept: application/json' -H 'Sec-Fetch-Site: same-origin' --data 'from=script' "$@"
 }
 
 # header NAME: the value in the last answer; a line each where there are several.

@@ -108,6 +108,17 @@ wait "$run_pid"
 is "$?" 0 "it stops with status 0"
 ok "no process is left of it" nothing_left "$run_state"
 
+for name in apache nginx; do
+	start_run "$name" --server "$name" --port "$second_port" --processes 2
+	url=http://127.0.0.1:$second_port
+	ask GET /
+	is "$status $(visits_of "$body")" "200 1" "--server $name serves the page"
+	kill -TERM "$run_pid"
+	wait "$run_pid"
+	is "$?" 0 "it stops with status 0"
+	ok "no process is left of it" nothing_left "$run_state"
+done
+
 wrong=$("$SESAME_SOURCE/run" --port 70000 2>&1)
 is "$?" 64 "a port out of range is refused"
 like "$wrong" '1 to 65535.*70000' "naming the range and the value"
