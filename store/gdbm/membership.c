@@ -22,19 +22,32 @@
 
 /* ---- the folder's lock --------------------------------------------------------------------------------------------- */
 
-/* flock has no time limit of its own. */
-static int lock_folder(int folder, int kind, const struct timespec *deadline)
+static void pause_a_little(void)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
-	while (flock(folder, kind | LOCK_NB) != 0) {
+	nanosleep(&pause, NULL);
+}
+
+/* flock has no time limit of its own. */
+static int lock_shared(int folder, const struct timespec *deadline)
+{
+	while (flock(folder, LOCK_SH | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return STORE_UNAVAILABLE;
 		if (control_past(deadline))
 			return STORE_BUSY;
-		nanosleep(&pause, NULL);
+		pause_a_little();
 	}
 	return STORE_OK;
+}
+
+/* Gives up the shared lock either way. STORE_BUSY when somebody else is there. */
+static int lock_alone(int folder)
+{
+	if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+		return STORE_OK;
+	return errno == EWOULDBLOCK || errno == EINTR ? STORE_BUSY : STORE_UNAVAILABLE;
 }
 
 /* ---- the folder's names -------------------------------------------------------------------------------------------- */
@@ -264,14 +277,17 @@ static int try_join(int folder, const struct store_options *options, struct memb
 	return status;
 }
 
-/* Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. */
-static int make_if_needed(int folder, const struct store_options *options, const struct timespec *deadline)
+/*
+ * Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. STORE_BUSY when somebody is there: one
+ * who makes it stays when it is made, so that to wait for being alone would be to wait for ever.
+ */
+static int make_if_needed(int folder, const struct store_options *options)
 {
 	struct membership found = { 0 };
-	int status = lock_folder(folder, LOCK_EX, deadline);
+	int status = lock_alone(folder);
 
 	if (status != STORE_OK)
-		return busy(options, status);
+		return status;
 	status = try_join(folder, options, &found);
 	if (status == STORE_OK)
 		control_leave(found.control);
@@ -287,15 +303,17 @@ static int join_folder(int folder, const struct store_options *options, struct m
 
 	control_deadline(JOIN_WAIT_MS, &deadline);
 	for (;;) {
-		status = lock_folder(folder, LOCK_SH, &deadline);
+		status = lock_shared(folder, &deadline);
 		if (status != STORE_OK)
 			return busy(options, status);
 		status = try_join(folder, options, ret);
 		if (status != STORE_ABSENT)
 			return status;
-		status = make_if_needed(folder, options, &deadline);
-		if (status != STORE_OK)
-			return status;
+		status = make_if_needed(folder, options);
+		if (status == STORE_BUSY && !control_past(&deadline))
+			pause_a_little();
+		else if (status != STORE_OK)
+			return busy(options, status);
 	}
 }
 

@@ -19,6 +19,11 @@ check_PROGRAMS += tests/store/life
 tests_store_life_SOURCES = tests/store/life.c tests/store/folder.h tests/tap.h
 tests_store_life_LDADD = store/libstore.la
 TESTS += tests/store/life
+
+check_PROGRAMS += tests/store/join
+tests_store_join_SOURCES = tests/store/join.c tests/store/folder.h tests/tap.h
+tests_store_join_LDADD = store/libstore.la $(PTHREAD_LIBS)
+TESTS += tests/store/join
 endif
 
 # The tests that end a process at each of its steps have its system calls wrapped.
