@@ -50,7 +50,7 @@ static const char login_test_style[] =
     "main form { margin: 1.25rem 0 }\n"
     "main form button { margin-top: .5rem }\n"
     "p + p { margin-top: .7rem }\n"
-    "ul { list-style: none; margin: 0; padding: 0 }\n"
+    "ul { list-style: none; margin: 1rem 0 0; padding: 0 }\n"
     "li { border-top: 1px solid var(--line); padding: 1rem 0 }\n"
     "li form { margin: .6rem 0 0 }\n"
     "h2 { font-size: 1.15rem; margin: 0; overflow-wrap: anywhere }\n"
@@ -58,7 +58,7 @@ static const char login_test_style[] =
     ".said { border-left: .3rem solid var(--act); padding: .4rem .8rem; margin-bottom: 1.25rem }\n"
     ".bad { border-left-color: var(--bad) }\n"
     ".quiet { background: none; color: var(--act); border: 1px solid var(--quiet); min-height: 2.75rem; padding: .4rem 1.2rem }\n"
-    ".row { display: flex; flex-wrap: wrap; gap: 0 .75rem }\n";
+    ".row { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75rem }\n";
 
 /* ---- where to ------------------------------------------------------------------------------------------------------- */
 

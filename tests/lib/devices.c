@@ -136,6 +136,27 @@ static void others(void)
 	sess_manager_close(m);
 }
 
+/* As an operator does who read the key before. */
+static void end_of_an_old_key(void)
+{
+	struct sess_manager *m = site_open();
+	struct browser b = { "" };
+	struct store_key key;
+	char id[33];
+
+	log_in(m, &b, "ada", NULL);
+	snprintf(id, sizeof(id), "%.32s", b.cookie);
+	reserved_session_key(id, &key);
+	for (int i = 0; i < 3; i++) {
+		visit_by(&v, m, &b);
+		sess_rotate(v.s);
+		visit_commit(&v, &b);
+		visit_end(&v);
+	}
+	tap_ok(user_bury(m, &key, site_now) == STORE_OK && !is_in(m, &b), "a session ends by the key that it had three rotations ago");
+	sess_manager_close(m);
+}
+
 /* ---- the index prunes itself ---------------------------------------------------------------------------------------- */
 
 static bool found_index;
@@ -192,7 +213,7 @@ static void prunes_itself(void)
 		page_view(m, &b);
 	}
 	tap_ok(count_of(m, "ada") == 1 && entries_of(m, "ada") == 1, "a session that was not used for too long leaves the list");
-	site_now = START + m->lifetime - 1;
+	site_now = START + m->grace + 1 + m->lifetime - 1; /* the second login was so much later */
 	tap_ok(has_index(m), "the index is there until its last session must be over");
 	site_now = START + m->lifetime + m->grace + 1;
 	tap_ok(!has_index(m), "and not longer");
@@ -376,6 +397,7 @@ int main(void)
 	settings(NULL);
 	listed();
 	others();
+	end_of_an_old_key();
 	prunes_itself();
 	oldest_out();
 	refused();

@@ -160,6 +160,22 @@ static void renewal(const char *format)
 	sess_manager_close(m);
 }
 
+/* Two requests with one cookie that is due: the answer of either may be the one that arrives. */
+static void renewal_of_two(void)
+{
+	struct sess_manager *m = site("timestamped");
+	struct browser b = { "" }, other;
+	bool first, second;
+
+	page_view(m, &b);
+	other = b;
+	site_now = START + IDLE / 10;
+	look(m, &b, &first);
+	look(m, &other, &second);
+	tap_ok(first && second, "of two requests with a cookie that is due both renew it, although the record is touched once");
+	sess_manager_close(m);
+}
+
 static void passive(void)
 {
 	struct sess_manager *m = site("timestamped");
@@ -303,6 +319,7 @@ int main(void)
 	absolute("timestamped");
 	absolute("justpy");
 	renewal("timestamped");
+	renewal_of_two();
 	renewal("justpy");
 	passive();
 	grace();
