@@ -112,6 +112,8 @@ struct value {
 struct config {
 	struct value values[CONFIG_COUNT];
 	char *notes;
+	void (*fault)(void *context, const char *sentence); /* NULL: a fault is the end */
+	void *context;
 };
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
@@ -320,6 +322,28 @@ static int check(struct config *c, enum config_name name, struct sess_why *why)
 	return check_text(c, name, why);
 }
 
+/* Where all faults are to be told, one of a setting is no end. */
+static int go_on(const struct config *c, int status, const struct sess_why *why)
+{
+	if (status != SESS_SETTINGS || !c->fault)
+		return status;
+	c->fault(c->context, why->text);
+	return SESS_OK;
+}
+
+/* As check; what was refused and told has its default afterwards. */
+static int check_on(struct config *c, enum config_name name, struct sess_why *why)
+{
+	int status = check(c, name, why);
+
+	if (status != SESS_SETTINGS || !c->fault)
+		return status;
+	status = go_on(c, status, why);
+	if (status == SESS_OK && table[name].otherwise)
+		status = put(c, name, table[name].otherwise, "default, the value was refused", false);
+	return status == SESS_OK && table[name].otherwise ? check(c, name, why) : status;
+}
+
 /* ---- sources -------------------------------------------------------------------------------------------------------- */
 
 static bool is_justpys_own(const char *key)
@@ -366,7 +390,7 @@ static int take_file(struct config *c, const char *path, struct sess_why *why)
 	if (!text)
 		return SESS_SETTINGS;
 	while (status == SESS_OK && conffile_next(&file, &line))
-		status = take_line(c, path, &line, why);
+		status = go_on(c, take_line(c, path, &line, why), why);
 	conffile_free(text);
 	if (status == SESS_OK && c->values[CONFIG_SECRET_KEY].set && stat(path, &found) == 0 && (found.st_mode & S_IROTH) &&
 	    !config_note(c, "%s: holds SECRET_KEY, and every user of this machine may read it: chmod o= it", path))
@@ -426,23 +450,20 @@ static int load(struct config *c, const char *conf, struct sess_why *why)
 	if (!conf)
 		conf = getenv("SESAME_CONF");
 	if (conf && *conf)
-		status = take_file(c, conf, why);
+		status = go_on(c, take_file(c, conf, why), why);
 	if (status == SESS_OK)
 		status = take_environment(c);
 	if (status == SESS_OK)
-		status = check(c, CONFIG_STATE_DIRECTORY, why);
+		status = check_on(c, CONFIG_STATE_DIRECTORY, why);
 	if (status == SESS_OK)
 		status = derive(c);
 	for (unsigned i = 0; i < CONFIG_COUNT && status == SESS_OK; i++)
-		status = check(c, (enum config_name)i, why);
+		status = check_on(c, (enum config_name)i, why);
 	return status;
 }
 
-int config_load(struct config **ret, const char *conf, struct sess_why *why)
+static int finish(struct config **ret, struct config *c, int status, struct sess_why *why)
 {
-	struct config *c = calloc(1, sizeof(*c));
-	int status = c ? load(c, conf, why) : SESS_MEMORY;
-
 	if (status == SESS_MEMORY)
 		why_write(why, "out of memory");
 	if (status != SESS_OK) {
@@ -451,6 +472,25 @@ int config_load(struct config **ret, const char *conf, struct sess_why *why)
 	}
 	*ret = c;
 	return SESS_OK;
+}
+
+int config_load(struct config **ret, const char *conf, struct sess_why *why)
+{
+	struct config *c = calloc(1, sizeof(*c));
+
+	return finish(ret, c, c ? load(c, conf, why) : SESS_MEMORY, why);
+}
+
+int config_examine(struct config **ret, void (*fault)(void *context, const char *sentence), void *context)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	struct sess_why why;
+
+	if (!c)
+		return SESS_MEMORY;
+	c->fault = fault;
+	c->context = context;
+	return finish(ret, c, load(c, NULL, &why), NULL);
 }
 
 void config_free(struct config *c)

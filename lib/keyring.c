@@ -111,35 +111,45 @@ static bool read_time(const char *text, int64_t *ret)
 	return true;
 }
 
-/* One line's words; each message is about the line as a whole, so that no key can slip into it. */
-static const char *read_line(struct keyring *ring, char *text, bool allow_weak, bool *signed_by)
+/* Each message is about the line as a whole, so that no key can slip into it. */
+const char *keyring_line_read(char *text, struct keyring_line *ret)
 {
-	char *rest, *verb = strtok_r(text, BLANKS, &rest);
-	bool signs = strcmp(verb, "sign") == 0;
-	char *key, *until, *when;
-	int64_t end = INT64_MAX;
-	const char *reason;
+	char *rest, *verb = strtok_r(text, BLANKS, &rest), *word, *when;
 
-	if (!signs && strcmp(verb, "verify") != 0)
+	*ret = (struct keyring_line){ .until = INT64_MAX, .signs = verb && strcmp(verb, "sign") == 0 };
+	if (!verb || (!ret->signs && strcmp(verb, "verify") != 0))
 		return "neither 'sign KEY' nor 'verify KEY [until TIME]'";
-	key = strtok_r(NULL, BLANKS, &rest);
-	until = key ? strtok_r(NULL, BLANKS, &rest) : NULL;
-	when = until ? strtok_r(NULL, BLANKS, &rest) : NULL;
-	if (!key)
+	ret->key = strtok_r(NULL, BLANKS, &rest);
+	if (!ret->key)
 		return "the key is empty";
-	if (until && (signs || !when || strcmp(until, "until") != 0 || strtok_r(NULL, BLANKS, &rest)))
-		return "more than 'sign KEY' or 'verify KEY [until TIME]'";
-	if (when && !read_time(when, &end))
-		return "the time after 'until' is neither Unix seconds nor like 2027-01-31T00:00:00Z";
-	if (signs && *signed_by)
+	word = strtok_r(NULL, BLANKS, &rest);
+	if (!word)
+		return NULL;
+	when = strtok_r(NULL, BLANKS, &rest);
+	ret->next = !ret->signs && !when && strcmp(word, "next") == 0;
+	if (ret->next)
+		return NULL;
+	if (ret->signs || !when || strcmp(word, "until") != 0 || strtok_r(NULL, BLANKS, &rest))
+		return "more than 'sign KEY', 'verify KEY [until TIME]' or 'verify KEY next'";
+	return read_time(when, &ret->until) ? NULL : "the time after 'until' is neither Unix seconds nor like 2027-01-31T00:00:00Z";
+}
+
+static const char *take_line(struct keyring *ring, char *text, bool allow_weak, bool *signed_by)
+{
+	struct keyring_line line;
+	const char *reason = keyring_line_read(text, &line);
+
+	if (reason)
+		return reason;
+	if (line.signs && *signed_by)
 		return "a second 'sign' line, and exactly one is allowed";
 	if (ring->count >= KEYRING_MAX - 1)
 		return "more than 31 keys";
-	reason = keyring_key_fault(key, allow_weak, &ring->weak);
+	reason = keyring_key_fault(line.key, allow_weak, &ring->weak);
 	if (reason)
 		return reason;
-	*signed_by = *signed_by || signs;
-	return add(ring, key, end, signs) == SESS_OK ? NULL : "out of memory";
+	*signed_by = *signed_by || line.signs;
+	return add(ring, line.key, line.until, line.signs) == SESS_OK ? NULL : "out of memory";
 }
 
 static int read_lines(struct keyring_source *source, struct keyring *ring, char *text, struct sess_why *why)
@@ -149,7 +159,7 @@ static int read_lines(struct keyring_source *source, struct keyring *ring, char 
 	bool signed_by = false;
 
 	while (conffile_next_line(&file, &line)) {
-		const char *reason = read_line(ring, line.value, source->allow_weak, &signed_by);
+		const char *reason = take_line(ring, line.value, source->allow_weak, &signed_by);
 
 		if (reason) {
 			why_write(why, "%s:%u: %s", source->path, line.number, reason);
@@ -192,7 +202,7 @@ bool keyring_source_changed(const struct keyring_source *source)
 	return !mark_same(&now, &source->mark);
 }
 
-static const char *file_fault(const struct stat *found)
+const char *keyring_file_fault(const struct stat *found)
 {
 	if (!S_ISREG(found->st_mode))
 		return "is not a regular file";
@@ -215,7 +225,7 @@ static int read_file(struct keyring_source *source, int fd, struct keyring *ring
 		return SESS_SETTINGS;
 	}
 	source->mark = mark_of(&found);
-	fault = file_fault(&found);
+	fault = keyring_file_fault(&found);
 	if (fault) {
 		why_write(why, "%s: %s", source->path, fault);
 		return SESS_SETTINGS;
@@ -228,26 +238,32 @@ static int read_file(struct keyring_source *source, int fd, struct keyring *ring
 	return status;
 }
 
-static int file_open(const char *path)
+int keyring_open_file(const char *path)
 {
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 }
 
 /* ---- the first run -------------------------------------------------------------------------------------------------- */
 
+bool keyring_make_key(char text[KEYRING_TEXT_SIZE])
+{
+	uint8_t octets[32];
+	bool done = crypto_random(octets, sizeof(octets));
+
+	if (done)
+		crypto_base64(octets, sizeof(octets), text);
+	text[KEYRING_TEXT_SIZE - 1] = '\0';
+	crypto_wipe(octets, sizeof(octets));
+	return done;
+}
+
 static bool write_key(int fd)
 {
-	char line[5 + CRYPTO_BASE64_SIZE(32) + 1] = "sign ";
-	uint8_t octets[32];
-	bool done;
+	char key[KEYRING_TEXT_SIZE];
+	bool done = keyring_make_key(key) && dprintf(fd, "sign %s\n", key) == (int)sizeof("sign ") - 1 + (int)sizeof(key) &&
+	            fchmod(fd, 0600) == 0 && fsync(fd) == 0;
 
-	if (!crypto_random(octets, sizeof(octets)))
-		return false;
-	crypto_base64(octets, sizeof(octets), line + 5);
-	line[sizeof(line) - 1] = '\n';
-	done = write(fd, line, sizeof(line)) == (ssize_t)sizeof(line) && fchmod(fd, 0600) == 0 && fsync(fd) == 0;
-	crypto_wipe(octets, sizeof(octets));
-	crypto_wipe(line, sizeof(line));
+	crypto_wipe(key, sizeof(key));
 	return done;
 }
 
@@ -341,13 +357,13 @@ void keyring_source_free(struct keyring_source *source)
 /* The file's keys, making it if that is wanted; no file is as good as an empty one where there is a secret. */
 static int take_file(struct keyring_source *source, bool make, struct keyring *ring, struct sess_why *why)
 {
-	int status, fd = file_open(source->path);
+	int status, fd = keyring_open_file(source->path);
 
 	if (fd < 0 && errno == ENOENT && make && !source->secret) {
 		status = make_file(source->path, why);
 		if (status != SESS_OK)
 			return status;
-		fd = file_open(source->path);
+		fd = keyring_open_file(source->path);
 	}
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) && source->secret) {
 		source->mark = (struct mark){ 0 };

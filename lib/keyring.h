@@ -1,9 +1,10 @@
 /*
  * keyring.h - the secret keys: SECRET_KEY, and the key file.
  *
- * A key file has one key a line, the text itself being the key: "sign KEY", exactly once, and "verify KEY [until TIME]" for others that are
- * still believed (TIME in Unix seconds or as 2027-01-31T00:00:00Z). Blank lines and lines that begin with '#' are passed over. The file has
- * to be a regular one of this user or of root that nobody else can read. No message ever shows a key.
+ * A key file has one key a line, the text itself being the key: "sign KEY", exactly once, "verify KEY [until TIME]" for others that are still
+ * believed (TIME in Unix seconds or as 2027-01-31T00:00:00Z), and "verify KEY next" for one that is to sign soon (rotation.h). Blank lines
+ * and lines that begin with '#' are passed over. The file has to be a regular one of this user or of root that nobody else can read. No
+ * message ever shows a key.
  */
 #ifndef LIB_KEYRING_H
 #define LIB_KEYRING_H
@@ -29,6 +30,28 @@ struct keyring {
 	bool weak; /* one of them is weak and was allowed */
 	struct keyring_key keys[KEYRING_MAX];
 };
+
+/* One line of a key file. */
+struct keyring_line {
+	char *key; /* inside the text that was read */
+	int64_t until;
+	bool signs;
+	bool next;
+};
+
+/* Reads a line that is neither blank nor a comment; changes text. NULL, or what is wrong with it, without the key. */
+const char *keyring_line_read(char *text, struct keyring_line *ret);
+
+/* Opens a key file as it is to be opened: never through a symbolic link. -1 with errno. */
+int keyring_open_file(const char *path);
+
+/* What speaks against a file of keys by its kind, owner and mode, or NULL. */
+struct stat;
+const char *keyring_file_fault(const struct stat *found);
+
+/* Writes a fresh key of 256 bits, KEYRING_TEXT_SIZE octets, its NUL included. False when randomness is wanting. */
+#define KEYRING_TEXT_SIZE 44u
+bool keyring_make_key(char text[KEYRING_TEXT_SIZE]) __attribute__((warn_unused_result));
 
 /* Where the keys come from. One thread at a time. */
 struct keyring_source;

@@ -147,7 +147,7 @@ bool keys_trouble(struct keys *k, struct sess_why *why)
 
 /* ---- opening -------------------------------------------------------------------------------------------------------- */
 
-static int read_first(struct keys *k, struct config *c, struct sess_why *why)
+static int read_first(struct keys *k, struct config *c, bool make, struct sess_why *why)
 {
 	bool given = config_is_set(c, CONFIG_SECRET_KEY), allow_weak = config_number(c, CONFIG_ALLOW_WEAK_SECRET) == 1, weak = false;
 	const char *secret = config_text(c, CONFIG_SECRET_KEY);
@@ -159,7 +159,7 @@ static int read_first(struct keys *k, struct config *c, struct sess_why *why)
 	k->source = keyring_source_new(given ? secret : NULL, config_text(c, CONFIG_SECRET_KEY_FILE), allow_weak);
 	if (!k->source)
 		return SESS_MEMORY;
-	status = keyring_source_read(k->source, true, &k->ring, why);
+	status = keyring_source_read(k->source, make, &k->ring, why);
 	if (status != SESS_OK)
 		return status;
 	if (k->ring->weak &&
@@ -169,7 +169,7 @@ static int read_first(struct keys *k, struct config *c, struct sess_why *why)
 	return k->current ? SESS_OK : SESS_MEMORY;
 }
 
-int keys_open(struct keys **ret, struct config *c, struct sess_why *why)
+static int open_keys(struct keys **ret, struct config *c, bool make, struct sess_why *why)
 {
 	struct keys *k = aligned_alloc(64, sizeof(*k));
 	int status;
@@ -186,7 +186,7 @@ int keys_open(struct keys **ret, struct config *c, struct sess_why *why)
 		                .lifetime = config_number(c, CONFIG_COOKIE_MAX_AGE),
 		            } };
 	pthread_mutex_init(&k->lock, NULL);
-	status = read_first(k, c, why);
+	status = read_first(k, c, make, why);
 	if (status == SESS_MEMORY)
 		why_write(why, "out of memory");
 	if (status != SESS_OK) {
@@ -195,6 +195,16 @@ int keys_open(struct keys **ret, struct config *c, struct sess_why *why)
 	}
 	*ret = k;
 	return SESS_OK;
+}
+
+int keys_open(struct keys **ret, struct config *c, struct sess_why *why)
+{
+	return open_keys(ret, c, true, why);
+}
+
+int keys_open_existing(struct keys **ret, struct config *c, struct sess_why *why)
+{
+	return open_keys(ret, c, false, why);
 }
 
 void keys_close(struct keys *k)

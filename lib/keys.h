@@ -20,6 +20,9 @@ struct signer;
  */
 int keys_open(struct keys **ret, struct config *c, struct sess_why *why) __attribute__((warn_unused_result));
 
+/* As keys_open, but a missing key file is not made. */
+int keys_open_existing(struct keys **ret, struct config *c, struct sess_why *why) __attribute__((warn_unused_result));
+
 /* NULL does nothing. Nobody may be using the signer. */
 void keys_close(struct keys *k);
 

@@ -30,6 +30,8 @@ lib_libsesame_core_la_SOURCES = \
 	lib/origin.h \
 	lib/reserved.c \
 	lib/reserved.h \
+	lib/rotation.c \
+	lib/rotation.h \
 	lib/sesame.h \
 	lib/session.c \
 	lib/session.h \

@@ -85,7 +85,7 @@ static int open_all(struct sess_manager *m, const char *conf, enum state_use use
 	if (status != SESS_OK)
 		return status;
 	remember_settings(m);
-	if (!m->sessions)
+	if (!m->sessions && use != STATE_OPERATE)
 		return prepare_all(m, p, why);
 	if (!crypto_init()) {
 		why_write(why, "libgcrypt is older than 1.8.0, which is needed");
@@ -98,7 +98,9 @@ static int open_all(struct sess_manager *m, const char *conf, enum state_use use
 	if (status != SESS_OK)
 		return status;
 	stored = state_open_store(m->config, use, &m->store, why);
-	return stored == STORE_OK ? SESS_OK : stored == STORE_NO_MEMORY ? SESS_MEMORY : SESS_SETTINGS;
+	if (stored == STORE_OK || stored == STORE_NO_MEMORY)
+		return stored == STORE_OK ? SESS_OK : SESS_MEMORY;
+	return use == STATE_OPERATE ? SESS_UNAVAILABLE : SESS_SETTINGS;
 }
 
 static int open_with(struct sess_manager **ret, const char *conf, enum state_use use, const struct preparation *p, struct sess_why *why)

@@ -37,6 +37,7 @@ struct sess_manager {
 /*
  * As sess_manager_open, for one of the uses of state.h. For STATE_OPERATE the store has to be there already, and no key is read: such a
  * manager lists and ends sessions (the functions of sesame.h that take a manager), and cannot serve requests.
+ * It has its store with SESSIONS=false, too. SESS_UNAVAILABLE, instead of SESS_SETTINGS, where it is the store that cannot be had.
  */
 int manager_open_for(struct sess_manager **ret, const char *conf, enum state_use use, struct sess_why *why) SESS_MUST_CHECK;
 

@@ -255,6 +255,31 @@ enum signer_verdict signer_verify(const struct signer *s, const char *text, size
 	return SIGNER_FORGED;
 }
 
+/* What is wrong is told in the order in which it is looked at. A key out of force is found by asking for a time when it was not. */
+const char *signer_fault(const struct signer *s, const char *text, size_t size)
+{
+	const size_t justpy = SIGNER_ID_LENGTH + 1 + SHA1_TEXT, least = SIGNER_ID_LENGTH + 1 + 1 + SHA256_TEXT;
+	bool timestamped = size >= least && size <= least + TIME_TEXT;
+	struct signer_token token;
+	int64_t issued;
+
+	if (size != justpy && !timestamped)
+		return "it has not the length of a token";
+	if (!signer_id_valid(text, SIGNER_ID_LENGTH))
+		return "its id is not 32 lower-case hex digits";
+	if (size == justpy && !s->accept_justpy)
+		return "it has JustPy's layout, which is not accepted (COOKIE_FORMAT, COOKIE_ACCEPT_JUSTPY)";
+	if (timestamped && s->layout != SIGNER_TIMESTAMPED)
+		return "it has the layout with a time, which is not accepted (COOKIE_FORMAT)";
+	if (text[SIGNER_ID_LENGTH] != '.' || (timestamped && text[size - SHA256_TEXT - 1] != '.'))
+		return "its parts are not separated by dots";
+	if (timestamped && !time_read(text + SIGNER_ID_LENGTH + 1, size - least, &issued))
+		return "its time is not one, or not spelled as we spell it";
+	if (signer_verify(s, text, size, 0, &token) != SIGNER_FORGED)
+		return "its signature is of a key that is not believed any more";
+	return "its signature is of no key here, or of another cookie name";
+}
+
 size_t signer_sign(const struct signer *s, const char *id, int64_t now, char *token)
 {
 	bool justpy = s->layout == SIGNER_JUSTPY;

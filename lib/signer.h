@@ -55,6 +55,9 @@ void signer_free(struct signer *s);
 /* Judges size octets of text at now. Unless SIGNER_FORGED, ret tells what the token says. Out of memory is SIGNER_FORGED. */
 enum signer_verdict signer_verify(const struct signer *s, const char *text, size_t size, int64_t now, struct signer_token *ret);
 
+/* Why signer_verify says SIGNER_FORGED of these octets, in half a sentence: for an operator, not for who sent it. */
+const char *signer_fault(const struct signer *s, const char *text, size_t size);
+
 /*
  * Writes the token of id, issued now, with a NUL (at most SIGNER_TOKEN_SIZE octets). id has SIGNER_ID_LENGTH characters. Returns the
  * token's length, 0 when out of memory.

@@ -4,26 +4,15 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-static void json_text(const char *text)
-{
-	putchar('"');
-	for (const unsigned char *t = (const unsigned char *)text; *t; t++) {
-		if (*t == '"' || *t == '\\')
-			putchar('\\');
-		if (*t < ' ')
-			printf("\\u%04x", *t);
-		else
-			putchar(*t);
-	}
-	putchar('"');
-}
+#include "sbin/json.h"
 
 static void json_name(struct output *o, const char *name)
 {
 	if (o->follows)
 		putchar(',');
-	json_text(name);
+	json_write(stdout, name, strlen(name));
 	putchar(':');
 	o->follows = true;
 }
@@ -32,12 +21,20 @@ void output_begin(struct output *o)
 {
 	if (o->json)
 		putchar('{');
+	o->open = true;
+	o->follows = false;
+}
+
+void output_close(struct output *o)
+{
+	if (o->json && o->open)
+		puts("}");
+	o->open = false;
 }
 
 bool output_end(struct output *o)
 {
-	if (o->json)
-		puts("}");
+	output_close(o);
 	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
@@ -54,16 +51,44 @@ void output_number(struct output *o, const char *name, const char *label, uint64
 	}
 }
 
+void output_pair(struct output *o, const char *name, const char *label, const char *text)
+{
+	if (o->json)
+		output_text(o, name, text);
+	else
+		printf("%-34s %s\n", label, text);
+}
+
+void output_truth(struct output *o, const char *name, bool truth)
+{
+	if (!o->json)
+		return;
+	json_name(o, name);
+	fputs(truth ? "true" : "false", stdout);
+}
+
 void output_text(struct output *o, const char *name, const char *text)
 {
 	if (o->json) {
 		json_name(o, name);
-		json_text(text);
+		json_write(stdout, text, strlen(text));
 	} else if (o->in_item) {
 		printf("%s: ", text);
 	} else {
 		puts(text);
 	}
+}
+
+void output_object(struct output *o, const char *name)
+{
+	json_name(o, name);
+	putchar('{');
+}
+
+void output_object_end(struct output *o)
+{
+	putchar('}');
+	o->follows = true;
 }
 
 void output_list(struct output *o, const char *name)

@@ -25,8 +25,10 @@ web_tests = \
 	tests/web/https.sh \
 	tests/web/itsdangerous.sh \
 	tests/web/kill.sh \
+	tests/web/login.sh \
 	tests/web/refuse.sh \
 	tests/web/restart.sh \
+	tests/web/rotate.sh \
 	tests/web/run.sh \
 	tests/web/servers.sh \
 	tests/web/session.sh \
@@ -36,7 +38,7 @@ if HAVE_GDBM
 TESTS += $(web_tests)
 endif
 dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
-EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/web/visitor.sh tests/web/signal_workers.py tests/long/fresh.sh tests/long/valgrind.sh
+EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/web/visitor.sh tests/web/signal_workers.py tests/long/debian.sh tests/long/fresh.sh tests/long/valgrind.sh
 
 check_PROGRAMS += tests/web/load
 tests_web_load_SOURCES = tests/web/load.c
