@@ -1,9 +1,9 @@
 /*
  * serve_sandbox.h - what a program that serves requests gives up before the first one (doc/sandbox.md).
  *
- * First, while there is a single thread: no new privileges, no core file, and by Landlock no files but those of the sessions, since Landlock
- * binds the thread that asks for it and those that it starts. Later, when the store has started its threads and before any of ours takes a
- * connection: system calls of a list (serve_seccomp.c, which alone calls libseccomp), in all threads.
+ * First, while there is a single thread: no new privileges, no core file, and by Landlock no files but those of the sessions, since
+ * Landlock binds the thread that asks for it and those that it starts. Later, when the store has started its threads and before any of
+ * ours takes a connection: system calls of a list (serve_seccomp.c, which alone calls libseccomp), in all threads.
  */
 #ifndef SERVE_SANDBOX_H
 #define SERVE_SANDBOX_H
@@ -11,8 +11,8 @@
 #include <sesame.h>
 
 /*
- * The first part, as sess_prepare asks. Where SANDBOX is "require" and something of it cannot be had: false with a sentence in why; where it
- * is "try", the log says so.
+ * The first part, as sess_prepare asks. Where SANDBOX is "require" and something of it cannot be had: false with a sentence in why; where
+ * it is "try", the log says so.
  */
 bool serve_sandbox_begin(struct sess_manager *manager, void *context, struct sess_why *why);
 
