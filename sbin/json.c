@@ -70,8 +70,9 @@ void json_write_base64(FILE *to, const char *octets, size_t size)
 	/* Parts of whole groups, so that they can stand behind each other. */
 	for (size_t i = 0; i < size; i += 3 * 64) {
 		size_t part = size - i < (size_t)3 * 64 ? size - i : (size_t)3 * 64;
+		size_t length = crypto_base64((const uint8_t *)octets + i, part, text);
 
-		fwrite(text, 1, crypto_base64((const uint8_t *)octets + i, part, text), to);
+		fwrite(text, 1, length, to);
 	}
 	putc('"', to);
 }
