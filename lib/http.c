@@ -54,6 +54,16 @@ const char *http_field(const struct http *h, const char *name)
 	return http_form_field(&h->form, name);
 }
 
+const char *http_query(struct http *h, const char *name)
+{
+	const char *query = h->query_read ? NULL : http_param(h, "QUERY_STRING");
+
+	h->query_read = true;
+	if (query && !http_form_parse(&h->query, query, strlen(query)))
+		return NULL;
+	return http_form_field(&h->query, name);
+}
+
 /* RFC 9110, 5.1 and 5.5: a token, and a value without control characters but TAB. */
 static bool http_header_sound(const char *name, const char *value)
 {
@@ -273,6 +283,8 @@ void http_forget(struct http *h)
 	h->content_length = NULL;
 	http_buffer_clear(&h->body);
 	http_form_clear(&h->form);
+	http_form_clear(&h->query);
+	h->query_read = false;
 	h->stage = HTTP_STAGE_OPEN;
 	h->has_policy = false;
 	h->extra_size = 0;
@@ -284,5 +296,6 @@ void http_release(struct http *h)
 {
 	http_buffer_free(&h->body);
 	http_form_free(&h->form);
+	http_form_free(&h->query);
 	http_buffer_free(&h->page);
 }

@@ -54,6 +54,8 @@ struct http {
 	const char *content_length;
 	struct http_buffer body;
 	struct http_form form;
+	struct http_form query;
+	bool query_read; /* the handler has asked for it */
 	struct sess *session;
 
 	/* The response. */

@@ -80,6 +80,9 @@ const void *http_body(const struct http *h, size_t *size);
  */
 const char *http_field(const struct http *h, const char *name);
 
+/* The same of the query, what stands behind the '?' of the address; NULL as well when that is malformed. */
+const char *http_query(struct http *h, const char *name);
+
 /* ---- the response ------------------------------------------------------------------------------------------------- */
 
 /*

@@ -25,6 +25,7 @@ web_tests = \
 	tests/web/https.sh \
 	tests/web/itsdangerous.sh \
 	tests/web/kill.sh \
+	tests/web/login.sh \
 	tests/web/refuse.sh \
 	tests/web/restart.sh \
 	tests/web/rotate.sh \

@@ -34,7 +34,7 @@ only sbin '(sbin/.*|lib/.*|store/store\.h|store/record\.h)' "sbin/ includes noth
 core=$(sed -n 's,^[[:space:]]*\(lib/[a-z_]*\.[ch]\).*,\1,p' lib/local.mk | grep -v '^lib/sesame-fcgi\.h$')
 ok "lib/local.mk names the sources of libsesame" test -n "$core"
 # shellcheck disable=SC2086
-is "$(grep -lE '^#.*include.*(sesame-fcgi|http[a-z_]*|serve[a-z_]*|watchdog|fcgi[a-z_]*)\.h' $core)" "" \
+is "$(grep -lE '^#.*include.*["</](sesame-fcgi|http[a-z_]*|serve[a-z_]*|watchdog|fcgi[a-z_]*)\.h' $core)" "" \
 	"libsesame includes nothing of the accept loop or libfcgi"
 
 # one_file LIBRARY HEADERS FILE: no other file includes these.
@@ -44,6 +44,7 @@ one_file() {
 }
 
 one_file libgcrypt 'gcrypt\.h' lib/crypto.c
+one_file libcrypt 'crypt\.h' cgi-bin/password.c
 one_file libfcgi 'fcgi(app|os|misc|_stdio|_config)\.h|fastcgi\.h' lib/serve_fcgi.c
 one_file GDBM 'gdbm\.h' store/gdbm/base.c
 one_file xxHash 'xxhash\.h' store/record.c
