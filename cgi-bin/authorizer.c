@@ -1,13 +1,13 @@
 /*
  * authorizer - says to the web server whether a visitor may see what it guards: files, programs in any language.
  *
- * It is asked in FastCGI's role of an authorizer (lighttpd, Apache), or for the page "/" (nginx' auth_request). A visitor with a session, with
- * AUTHORIZE=user one who is logged in, gets 200, and with it
+ * It is asked in FastCGI's role of an authorizer (lighttpd, Apache), or for the page "/" (nginx' auth_request). A visitor with a session,
+ * with AUTHORIZE=user one who is logged in, gets 200, and with it
  *
  *     Variable-SESSION_ID, Variable-SESSION_USER    what the guarded program finds in its environment; the user where somebody is logged in
  *
- * Anybody else gets 401, or is sent to LOGIN_URL, with the way back in "next". nginx passes on no redirect, so there the 401 has the Location
- * that the configuration makes one from. It is the visitor who comes here, so the session is extended as by any other page.
+ * Anybody else gets 401, or is sent to LOGIN_URL, with the way back in "next". nginx passes on no redirect, so there the 401 has the
+ * Location that the configuration makes one from. It is the visitor who comes here, so the session is extended as by any other page.
  */
 #include <string.h>
 
@@ -62,7 +62,7 @@ static bool authorizer_encode(char *location, const char *text)
 	return true;
 }
 
-/* The address that was asked for, if a visit there can be made again and it is one of this site: "//host" and "/\host" would be another's. */
+/* The address that was asked for, if it can be asked for again and is one of this site: "//host" and "/\host" would be another's. */
 static const char *authorizer_way_back(const struct http *h)
 {
 	const char *address = http_param(h, "REQUEST_URI");

@@ -110,8 +110,8 @@ static struct login_test_page login_test_prepare(struct http *h, struct sess *s)
 /* A form with one button; look is empty or one of its attributes. */
 static void login_test_button(const struct login_test_page *p, const char *action, const char *text, const char *look)
 {
-	http_printf(p->h, "<form method=\"post\" action=\"%s/%s\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount, action,
-	            p->token);
+	http_printf(p->h, "<form method=\"post\" action=\"%s/%s\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount,
+	            action, p->token);
 	http_printf(p->h, "<button%s>%s</button>\n</form>\n", look, text);
 }
 
@@ -134,7 +134,9 @@ static bool login_test_begin(const struct login_test_page *p, int status, const 
 	page_head(h, p->mount, title);
 	http_puts(h, "</head>\n<body>\n");
 	if (sess_user(p->s)) {
-		http_printf(h, "<header>\n<nav aria-label=\"Account\"><a href=\"%s/\">Account</a> &nbsp; <a href=\"%s/devices\">Your devices</a></nav>\n",
+		http_printf(h,
+		            "<header>\n<nav aria-label=\"Account\"><a href=\"%s/\">Account</a> &nbsp; <a href=\"%s/devices\">Your "
+		            "devices</a></nav>\n",
 		            p->mount, p->mount);
 		login_test_button(p, "logout", "Log out", " class=\"quiet\"");
 		http_puts(h, "</header>\n");
@@ -171,11 +173,13 @@ static void login_test_fields(const struct login_test_page *p, const char *user,
 {
 	struct http *h = p->h;
 
-	http_printf(h, "<form method=\"post\" action=\"%s/login\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount, p->token);
+	http_printf(h, "<form method=\"post\" action=\"%s/login\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount,
+	            p->token);
 	http_puts(h, "<input type=\"hidden\" name=\"next\" value=\"");
 	http_puts_html(h, next);
 	http_printf(h,
-	            "\">\n<label for=\"user\">User name</label>\n<input id=\"user\" name=\"user\" autocomplete=\"username\" autocapitalize=\"none\" "
+	            "\">\n<label for=\"user\">User name</label>\n<input id=\"user\" name=\"user\" autocomplete=\"username\" "
+	            "autocapitalize=\"none\" "
 	            "spellcheck=\"false\" maxlength=\"%d\" required%s value=\"",
 	            PASSWORD_USER_MAX, *user ? "" : " autofocus");
 	http_puts_html(h, user);
@@ -192,7 +196,8 @@ static void login_test_form(struct login_test_page *p, int status, const char *u
 	if (!login_test_begin(p, status, known ? "Confirm that it is you" : "Log in"))
 		return;
 	if (sess_theft_suspected(p->s))
-		http_puts(p->h, "<p class=\"said bad\" role=\"alert\">Your browser sent a cookie that was replaced some time ago. If this is not an old "
+		http_puts(p->h, "<p class=\"said bad\" role=\"alert\">Your browser sent a cookie that was replaced some time ago. If this "
+		                "is not an old "
 		                "copy of your own, somebody may be using a stolen one.</p>\n");
 	if (known)
 		http_puts(p->h, "<p>This needs your password again.</p>\n");
@@ -223,7 +228,7 @@ static void login_test_login_form(struct http *h, struct sess *s)
 /* The browser and the system, as far as the User-Agent tells; for its owner's eyes only, so that no more is needed. */
 static void login_test_device(const struct http *h, char *device, size_t size)
 {
-	static const char *const browsers[][2] = { { "Edg", "Edge" },         { "OPR/", "Opera" },    { "Firefox/", "Firefox" },
+	static const char *const browsers[][2] = { { "Edg", "Edge" },           { "OPR/", "Opera" },     { "Firefox/", "Firefox" },
 		                                   { "Chromium/", "Chromium" }, { "Chrome/", "Chrome" }, { "Safari/", "Safari" } };
 	static const char *const systems[][2] = { { "Android", "Android" }, { "iPhone", "an iPhone" }, { "iPad", "an iPad" },
 		                                  { "Windows", "Windows" }, { "Mac OS X", "a Mac" },   { "Linux", "Linux" } };
@@ -379,8 +384,10 @@ static void login_test_device_item(const struct login_test_page *p, const struct
 	login_test_time(h, d->created);
 	http_puts(h, ", last seen ");
 	login_test_time(h, d->used);
-	http_printf(h, "</p>\n<form method=\"post\" action=\"%s/end\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount, p->token);
-	http_printf(h, "<input type=\"hidden\" name=\"handle\" value=\"%s\">\n<button class=\"quiet\" aria-label=\"Log out%s: ", d->handle, d->current ? "" : " there");
+	http_printf(h, "</p>\n<form method=\"post\" action=\"%s/end\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n",
+	            p->mount, p->token);
+	http_printf(h, "<input type=\"hidden\" name=\"handle\" value=\"%s\">\n<button class=\"quiet\" aria-label=\"Log out%s: ", d->handle,
+	            d->current ? "" : " there");
 	http_puts_html(h, d->device);
 	http_puts(h, d->current ? "\">Log out</button>\n</form>\n</li>\n" : "\">Log out there</button>\n</form>\n</li>\n");
 }

@@ -24,12 +24,13 @@ bool password_hash(const char *password, char hash[PASSWORD_HASH_SIZE]);
 bool password_matches(const char *password, const char *hash);
 
 /*
- * Looks user up in the file path. hash receives the hash, or "" where there is no such user. False with a sentence in why (size octets) when
- * the file cannot be used: not there, or other users of this machine may read or change it.
+ * Looks user up in the file path. hash receives the hash, or "" where there is no such user. False with a sentence in why (size octets)
+ * when the file cannot be used: not there, or other users of this machine may read or change it.
  */
 bool password_find(const char *path, const char *user, char hash[PASSWORD_HASH_SIZE], char *why, size_t size);
 
-/* True if name may stand in the file: 1 to PASSWORD_USER_MAX octets without ':' and control characters, and no '#' or blank at the begin. */
+/* True if name may stand in the file: 1 to PASSWORD_USER_MAX octets without ':' and control characters, and no '#' or blank at the begin.
+ */
 bool password_user_valid(const char *name);
 
 #endif

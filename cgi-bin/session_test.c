@@ -69,10 +69,9 @@ static const char session_test_script[] =
     "document.addEventListener('visibilitychange', look);\n"
     "setInterval(look, tabs ? 10000 : 1000);\n";
 
-static const char session_test_style[] =
-    "p { padding: .7rem 0; border-top: 1px solid var(--line); font-variant-numeric: tabular-nums }\n"
-    "form { border-top: 1px solid var(--line); padding-top: 1.5rem }\n"
-    "#status { border: 0; min-height: 1.6em; font-size: 1rem }\n";
+static const char session_test_style[] = "p { padding: .7rem 0; border-top: 1px solid var(--line); font-variant-numeric: tabular-nums }\n"
+                                         "form { border-top: 1px solid var(--line); padding-top: 1.5rem }\n"
+                                         "#status { border: 0; min-height: 1.6em; font-size: 1rem }\n";
 
 /* What stands in the place of an id that a request for the head alone does not make. */
 #define SESSION_TEST_NO_ID "00000000000000000000000000000000"

@@ -22,8 +22,8 @@ static void describe(const struct user_entry *entry, const struct record *sessio
 }
 
 /*
- * Loads the session behind each entry of list. Those without one go to its front, *over of them. An entry that a rotation is about to forget
- * leads to the same session as its successor: only that one counts.
+ * Loads the session behind each entry of list. Those without one go to its front, *over of them. An entry that a rotation is about to
+ * forget leads to the same session as its successor: only that one counts.
  */
 static int look_at_all(struct sess_manager *m, struct user_list *list, const struct store_key *own, int64_t now, struct sess_device *ret,
                        size_t *count, size_t *over)

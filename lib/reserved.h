@@ -33,8 +33,8 @@ void reserved_counter_key(const char *name, struct store_key *ret);
 
 /*
  * The handle of a session, by which its user and an operator name it: 64 bits of a hash of its key, as hex. It is no secret and opens
- * nothing. Nobody can choose a key, and a handle is looked for among one user's sessions only, of which there are hundreds at most: that two
- * of them are the same has a chance of 1 in 10^14.
+ * nothing. Nobody can choose a key, and a handle is looked for among one user's sessions only, of which there are hundreds at most: that
+ * two of them are the same has a chance of 1 in 10^14.
  */
 void reserved_handle(const struct store_key *key, char handle[SESS_HANDLE_SIZE]);
 

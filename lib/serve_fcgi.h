@@ -55,8 +55,8 @@ bool serve_fcgi_complete(struct serve_fcgi *f);
 
 /*
  * Ends the request: reads away what is left of its body, at most SERVE_FCGI_DRAIN octets (a close with unread input may destroy the
- * response on its way), and frees it; the descriptor stays open. True if another request may follow on the connection. Where an authorizer is
- * asked there is no body to wait for, only the end of one, which some servers send; no other request follows.
+ * response on its way), and frees it; the descriptor stays open. True if another request may follow on the connection. Where
+ * an authorizer is asked there is no body to wait for, only the end of one, which some servers send; no other request follows.
  */
 bool serve_fcgi_finish(struct serve_fcgi *f);
 

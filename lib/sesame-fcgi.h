@@ -52,9 +52,9 @@ struct http_route {
 #define HTTP_ROUTE_STATIC 4u     /* no session: the handler gets NULL, and even a forged cookie is not looked at */
 #define HTTP_ROUTE_ANY_BODY 8u   /* takes a body of any type; else one that is not a form's is answered with 415 */
 /*
- * Also takes the requests in the role of an authorizer (FastCGI specification, 6.3), whatever their method and path: about what is guarded, which
- * gets the body, and refuses other sites' requests itself. Status 200 opens, and the headers "Variable-NAME" reach what is guarded; another
- * status is the client's answer. At most one route has this flag; without, such requests are refused.
+ * Also takes the requests in the role of an authorizer (FastCGI specification, 6.3), whatever their method and path: about what is guarded,
+ * which gets the body, and refuses other sites' requests itself. Status 200 opens, and the headers "Variable-NAME" reach what is guarded;
+ * another status is the client's answer. At most one route has this flag; without, such requests are refused.
  */
 #define HTTP_ROUTE_AUTHORIZER 16u
 
@@ -87,7 +87,7 @@ const void *http_body(const struct http *h, size_t *size);
  */
 const char *http_field(const struct http *h, const char *name);
 
-/* The same of the query, what stands behind the '?' of the address; NULL as well when that is malformed. Valid until the handler returns. */
+/* The same of the query, what stands behind the '?' of the address; NULL as well when that is malformed. */
 const char *http_query(struct http *h, const char *name);
 
 /* ---- the response ------------------------------------------------------------------------------------------------- */

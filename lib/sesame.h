@@ -90,7 +90,7 @@ struct sess;         /* one per request */
 
 /* One of a user's sessions, as a list of their devices shows it. */
 struct sess_device {
-	char handle[SESS_HANDLE_SIZE];   /* names it; is neither its id nor a secret */
+	char handle[SESS_HANDLE_SIZE];    /* names it; is neither its id nor a secret */
 	char device[SESS_DEVICE_MAX + 1]; /* as given to sess_login: show it escaped */
 	int64_t created;                  /* when the user logged in */
 	int64_t used;                     /* the last change; where a session is only read, to within a tenth of COOKIE_MAX_AGE */
@@ -187,8 +187,8 @@ int sess_logout(struct sess *s);
  * Logs user in (1 to SESS_USER_MAX octets), who has just proved who they are, on a device described by device (for the user's own eyes; may
  * be NULL). The commit gives the session a new id and a full SESSION_LIFETIME, carries its data and this request's changes over, and leaves
  * a tombstone at the old id, in one operation: who had planted or copied the old id has nothing (ASVS 7.2.4). Requests under way with the
- * old id get GONE. Data of another user is not carried over: that user's session ends. With the same user it is a re-authentication. Ask for
- * sess_id and sess_csrf_token after the commit, since both are new.
+ * old id get GONE. Data of another user is not carried over: that user's session ends. With the same user it is a re-authentication. Ask
+ * for sess_id and sess_csrf_token after the commit, since both are new.
  *
  * Where the user has USER_SESSIONS_MAX sessions, the oldest end, or the commit fails with SESS_LIMIT; SESS_GONE when the session, old or
  * new, was ended meanwhile. A failed commit logs nobody in. Returns SESS_OK, SESS_NAME for a user that cannot be one, or as other changes.
@@ -213,29 +213,30 @@ bool sess_fresh_within(struct sess *s, int64_t seconds);
 
 /*
  * True if the cookie names an id that was given up at a login or a rotation, longer ago than any request takes: probably somebody keeps a
- * stolen or planted cookie, or the answer with the new one got lost. Such a visitor has no session. Reads the store at first use. Old ids are
- * remembered for COOKIE_MAX_AGE.
+ * stolen or planted cookie, or the answer with the new one got lost. Such a visitor has no session. Reads the store at first use. Old ids
+ * are remembered for COOKIE_MAX_AGE.
  */
 bool sess_theft_suspected(struct sess *s);
 
 /* ---- a user's sessions -------------------------------------------------------------------------------------------- */
 
 /*
- * Lists the sessions of the user who is logged in, oldest login first: *ret is the caller's, for free(3), and *count says how many. SESS_OK,
- * SESS_ABSENT when nobody is logged in, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF; then *ret is NULL.
+ * Lists the sessions of the user who is logged in, oldest login first: *ret is the caller's, for free(3), and *count says how many.
+ * SESS_OK, SESS_ABSENT when nobody is logged in, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF; then *ret is NULL.
  */
 int sess_devices(struct sess *s, struct sess_device **ret, size_t *count);
 
 /*
- * Ends the session of that handle, if it is one of the user who is logged in; at once, not at the commit. For this request's own session it is
- * sess_logout. SESS_OK when it has ended, SESS_ABSENT, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF, SESS_ENDED.
+ * Ends the session of that handle, if it is one of the user who is logged in; at once, not at the commit. For this request's own session it
+ * is sess_logout. SESS_OK when it has ended, SESS_ABSENT, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF, SESS_ENDED.
  */
 int sess_end_device(struct sess *s, const char *handle);
 
 /* Ends all sessions of the user who is logged in but this one, at once (ASVS 7.4.3). As sess_end_device. */
 int sess_end_other_devices(struct sess *s);
 
-/* The same for an operator's program, on any user: one that asks who its caller is itself. Any thread. *ended, if not NULL, says how many. */
+/* The same for an operator's program, on any user: one that asks who its caller is itself. Any thread. *ended, if not NULL, says how many.
+ */
 int sess_manager_devices(struct sess_manager *m, const char *user, struct sess_device **ret, size_t *count);
 int sess_manager_end_device(struct sess_manager *m, const char *user, const char *handle);
 int sess_manager_end_user(struct sess_manager *m, const char *user, size_t *ended);
@@ -243,10 +244,10 @@ int sess_manager_end_user(struct sess_manager *m, const char *user, size_t *ende
 /* ---- counters that are no session's -------------------------------------------------------------------------------- */
 
 /*
- * Adds delta to the counter called name (1 to SESS_USER_MAX octets), in one atomic operation of the same store: failed logins of a user, say.
- * It begins at 0 with the first addition, and that many seconds (at least 1) later it is forgotten, whatever was added meanwhile. *value is
- * the sum with delta. A delta of 0 only looks. SESS_OK, SESS_NAME, SESS_RANGE, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF; then *value is 0.
- * Any thread.
+ * Adds delta to the counter called name (1 to SESS_USER_MAX octets), in one atomic operation of the same store: failed logins of a user,
+ * say. It begins at 0 with the first addition, and that many seconds (at least 1) later it is forgotten, whatever was added meanwhile.
+ * *value is the sum with delta. A delta of 0 only looks. SESS_OK, SESS_NAME, SESS_RANGE, SESS_UNAVAILABLE, SESS_MEMORY, SESS_OFF; then
+ * *value is 0. Any thread.
  */
 int sess_counter_add(struct sess_manager *m, const char *name, int64_t delta, int64_t seconds, int64_t *value);
 

@@ -43,7 +43,7 @@ struct sess {
 	bool logs_out;
 	bool everywhere; /* … all sessions of the user */
 	bool committed;
-	unsigned events; /* that happened: of enum session_event */
+	unsigned events;  /* that happened: of enum session_event */
 	int system_error; /* with SESS_STATE_UNAVAILABLE: errno as the store left it, or 0 */
 	struct signer_token token;
 	char text[SIGNER_TOKEN_SIZE]; /* the cookie to set */
@@ -73,8 +73,9 @@ bool session_sign(struct sess *s);
 bool session_in_grace(const struct sess *s, const struct record *met);
 
 /*
- * Takes note of met, the tombstone of our id: whether the session ended, or the id was given up for another one, at a login or a rotation. In
- * the second case, and when its grace is over, somebody has kept it. The tombstone of a given-up id stays longer than that of an ended one.
+ * Takes note of met, the tombstone of our id: whether the session ended, or the id was given up for another one, at a login or a rotation.
+ * In the second case, and when its grace is over, somebody has kept it. The tombstone of a given-up id stays longer than that of an ended
+ * one.
  */
 void session_meet_grave(struct sess *s, const struct record *met);
 

@@ -121,8 +121,8 @@ int user_list_load(struct sess_manager *m, const char *user, int64_t now, struct
 /* ---- changing the index --------------------------------------------------------------------------------------------- */
 
 /*
- * Applies changes, of which the first is the mark of a new record. The idle deadline is the one that counts, and only grows: to the deadline
- * of the entry that stays longest.
+ * Applies changes, of which the first is the mark of a new record. The idle deadline is the one that counts, and only grows: to the
+ * deadline of the entry that stays longest.
  */
 static int apply(struct sess_manager *m, const char *user, const struct store_change *changes, size_t count, int64_t now, int64_t until,
                  struct record *ret)

@@ -1,10 +1,10 @@
 /*
- * user.h - the index of a user's sessions: a record of the same store (reserved_index_key) with a field for each session, named by its handle
- * and holding its key. It is changed by store_apply alone, so it works on every back end, and needs no lock.
+ * user.h - the index of a user's sessions: a record of the same store (reserved_index_key) with a field for each session, named by its
+ * handle and holding its key. It is changed by store_apply alone, so it works on every back end, and needs no lock.
  *
  * An entry is written before its session is, and forgotten after it: what is stored is listed, whoever dies in between. An entry that names
- * nothing is dropped when somebody looks: at its deadline by the store itself, or here when its session is gone. The record's own deadline is
- * that of the entry that stays longest, so an index never outlives its sessions. Statuses are the store's.
+ * nothing is dropped when somebody looks: at its deadline by the store itself, or here when its session is gone. The record's own deadline
+ * is that of the entry that stays longest, so an index never outlives its sessions. Statuses are the store's.
  */
 #ifndef LIB_USER_H
 #define LIB_USER_H

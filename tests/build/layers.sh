@@ -34,7 +34,7 @@ only sbin '(sbin/.*|lib/.*|store/store\.h|store/record\.h)' "sbin/ includes noth
 core=$(sed -n 's,^[[:space:]]*\(lib/[a-z_]*\.[ch]\).*,\1,p' lib/local.mk | grep -v '^lib/sesame-fcgi\.h$')
 ok "lib/local.mk names the sources of libsesame" test -n "$core"
 # shellcheck disable=SC2086
-is "$(grep -lE '^#.*include.*(sesame-fcgi|http[a-z_]*|serve[a-z_]*|watchdog|fcgi[a-z_]*)\.h' $core)" "" \
+is "$(grep -lE '^#.*include.*["</](sesame-fcgi|http[a-z_]*|serve[a-z_]*|watchdog|fcgi[a-z_]*)\.h' $core)" "" \
 	"libsesame includes nothing of the accept loop or libfcgi"
 
 # one_file LIBRARY HEADERS FILE: no other file includes these.

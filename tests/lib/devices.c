@@ -84,7 +84,8 @@ static void listed(void)
 	       "a handle is not a part of the id");
 
 	visit_by(&v, m, &desk);
-	tap_ok(sess_end_device(v.s, "0123456789abcdef") == SESS_ABSENT && sess_end_device(v.s, "") == SESS_ABSENT, "no handle: nothing ends");
+	tap_ok(sess_end_device(v.s, "0123456789abcdef") == SESS_ABSENT && sess_end_device(v.s, "") == SESS_ABSENT,
+	       "no handle: nothing ends");
 	tap_ok(sess_end_device(v.s, d[0].handle) == SESS_OK, "one is ended by its handle");
 	visit_end(&v);
 	tap_ok(!is_in(m, &phone) && is_in(m, &desk) && count_of(m, "ada") == 1, "at once, and no other");
@@ -279,8 +280,8 @@ static void outages(void)
 	}
 	tap_ok(right, "whichever call of the store fails, a login that ends the oldest is there or is not, and the cap holds");
 	store_fault_arm(m->store, 1, true);
-	tap_ok(sess_manager_devices(m, "ada", &d, &count) == SESS_UNAVAILABLE && !d && sess_manager_end_user(m, "ada", NULL) == SESS_UNAVAILABLE &&
-	           sess_manager_end_device(m, "ada", "x") == SESS_UNAVAILABLE,
+	tap_ok(sess_manager_devices(m, "ada", &d, &count) == SESS_UNAVAILABLE && !d &&
+	           sess_manager_end_user(m, "ada", NULL) == SESS_UNAVAILABLE && sess_manager_end_device(m, "ada", "x") == SESS_UNAVAILABLE,
 	       "without the store there is no list, and nothing is said to have ended");
 	visit_by(&v, m, &b[2]);
 	tap_ok(sess_devices(v.s, &d, &count) == SESS_UNAVAILABLE && sess_end_other_devices(v.s) == SESS_UNAVAILABLE, "nor for the user");

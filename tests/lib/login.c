@@ -114,7 +114,8 @@ static void under_way(void)
 	tap_ok(sess_int(w.s, "visits", 0) == 1, "a request has read the session;");
 	log_in(m, &b, "ada", NULL);
 	sess_add(w.s, "visits", 1);
-	tap_ok(!visit_commit(&w, NULL) && w.result == SESS_GONE, "a login comes between: the request's change is refused, without Set-Cookie");
+	tap_ok(!visit_commit(&w, NULL) && w.result == SESS_GONE,
+	       "a login comes between: the request's change is refused, without Set-Cookie");
 	tap_text(w.head, "", "and without any other line");
 	tap_ok(!sess_user(w.s) && sess_int(w.s, "visits", -1) == -1, "it sees nothing of the new session");
 	visit_end(&w);
@@ -288,7 +289,8 @@ static void mistakes(void)
 	settings("SESSIONS=false", NULL);
 	m = site_open();
 	visit_by(&v, m, &b);
-	tap_ok(sess_login(v.s, "ada", NULL) == SESS_OFF && sess_rotate(v.s) == SESS_OFF && !sess_user(v.s), "without sessions nobody logs in");
+	tap_ok(sess_login(v.s, "ada", NULL) == SESS_OFF && sess_rotate(v.s) == SESS_OFF && !sess_user(v.s),
+	       "without sessions nobody logs in");
 	tap_ok(sess_devices(v.s, &devices, &count) == SESS_OFF && sess_end_other_devices(v.s) == SESS_OFF, "nor has devices");
 	visit_end(&v);
 	sess_manager_close(m);
@@ -326,7 +328,8 @@ static void outages(void)
 	settings("STORE_OUTAGE=anonymous", NULL);
 	m = site_open();
 	store_fault_arm(m->store, 1, true);
-	tap_ok(log_in(m, &(struct browser){ "" }, "ada", NULL) == SESS_UNAVAILABLE, "STORE_OUTAGE=anonymous does not log in without the store");
+	tap_ok(log_in(m, &(struct browser){ "" }, "ada", NULL) == SESS_UNAVAILABLE,
+	       "STORE_OUTAGE=anonymous does not log in without the store");
 	sess_manager_close(m);
 	settings(NULL);
 }
@@ -369,7 +372,8 @@ static void a_rotation(void)
 	visit_by(&v, m, &b);
 	sess_add(v.s, "visits", 1);
 	sess_rotate(v.s);
-	tap_ok(visit_commit(&v, &b) && v.result == SESS_OK && strncmp(old.cookie, b.cookie, 32) != 0, "a rotation gives the session a new id");
+	tap_ok(visit_commit(&v, &b) && v.result == SESS_OK && strncmp(old.cookie, b.cookie, 32) != 0,
+	       "a rotation gives the session a new id");
 	visit_end(&v);
 	tap_ok(page_view(m, &b) == 3 && is_user(m, &b, "ada"), "and keeps everything else");
 	tap_ok(page_view(m, &old) == 4 && page_view(m, &b) == 5, "for a while a request of the old id reads and changes the session");

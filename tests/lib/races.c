@@ -25,7 +25,7 @@ static struct board {
 	int results[ROLES];
 	int64_t values[ROLES];
 	unsigned races;
-} *board;
+} * board;
 
 static struct sess_manager *m;
 static char folder[64];
