@@ -51,6 +51,7 @@ build_tests = \
 	tests/build/layers.sh \
 	tests/build/man.sh \
 	tests/build/names.sh \
+	tests/build/sandbox.sh \
 	tests/build/shell.sh \
 	tests/build/size.sh \
 	tests/build/warnings.sh

@@ -11,6 +11,7 @@ fcgi_tests = \
 	tests/fcgi/kept.py \
 	tests/fcgi/limits.py \
 	tests/fcgi/line.py \
+	tests/fcgi/sandbox.py \
 	tests/fcgi/stop.py
 
 TESTS += $(fcgi_tests)
