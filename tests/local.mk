@@ -47,6 +47,7 @@ tests_web_load_LDADD = $(PTHREAD_LIBS)
 # What the sources say about themselves is the same whatever they are compiled with.
 build_tests = \
 	tests/build/headers.sh \
+	tests/build/house.sh \
 	tests/build/layers.sh \
 	tests/build/man.sh \
 	tests/build/names.sh \

@@ -165,6 +165,7 @@ static int end_begun(struct journal *journal, unsigned number)
 		status = journal_segment(journal, (uint32_t)(begun >> 32), &segment);
 		if (status != STORE_OK)
 			return status == STORE_ABSENT ? STORE_UNAVAILABLE : status;
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): journal_segment has set it where it is STORE_OK */
 		segment_end_begun(segment, begun, number, journal->seed);
 	}
 	(void)journal_ticket(journal);
