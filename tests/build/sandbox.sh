@@ -15,7 +15,8 @@ told_between() {
 }
 
 whole=$(calls_of serve_seccomp_calls)
-part=$(sed -n '/^static bool serve_seccomp_add_bounded/,/^}/s/.*SCMP_ACT_ALLOW, SCMP_SYS(\([a-z0-9_]*\)).*/\1/p' lib/serve_seccomp.c | sort -u)
+part=$(sed -n \
+	'/^static bool serve_seccomp_add_bounded/,/^}/s/.*SCMP_ACT_ALLOW, SCMP_SYS(\([a-z0-9_]*\)).*/\1/p' lib/serve_seccomp.c | sort -u)
 ok "the source has lists" test -n "$whole" -a -n "$part"
 is "$(told_between 'Taken whole' 'In part')" "$whole" "the calls that are taken whole are documented"
 # shellcheck disable=SC2016
