@@ -38,7 +38,7 @@ if HAVE_GDBM
 TESTS += $(web_tests)
 endif
 dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
-EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/web/visitor.sh tests/web/signal_workers.py tests/long/debian.sh tests/long/fresh.sh tests/long/valgrind.sh
+EXTRA_DIST += tests/build/man.py tests/web/browser.py tests/web/lib.sh tests/web/visitor.sh tests/web/signal_workers.py tests/long/debian.sh tests/long/fresh.sh tests/long/valgrind.sh
 
 check_PROGRAMS += tests/web/load
 tests_web_load_SOURCES = tests/web/load.c
