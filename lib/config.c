@@ -311,7 +311,8 @@ static int check_text(struct config *c, enum config_name name, struct sess_why *
 	if (row->kind == FOLDER && text[0] != '/')
 		return config_refuse(c, name, why, "'%.100s' is not an absolute path: it has to begin with '/'", text);
 	if (row->kind == ADDRESS && size > 0 && !is_address(text))
-		return config_refuse(c, name, why, "'%.100s' is neither a path like /login nor an address like https://example.org/login", text);
+		return config_refuse(c, name, why, "'%.100s' is neither a path like /login nor an address like https://example.org/login",
+		                     text);
 	return SESS_OK;
 }
 

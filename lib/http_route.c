@@ -85,7 +85,8 @@ static bool http_route_session(struct http *h, const struct http_route *route)
 	}
 	if (route->flags & HTTP_ROUTE_PASSIVE)
 		sess_passive(h->session);
-	if (!h->authorizer && !(route->flags & HTTP_ROUTE_CROSS_SITE) && !sess_csrf_ok(h->session, token ? token : http_field(h, "csrf_token"))) {
+	if (!h->authorizer && !(route->flags & HTTP_ROUTE_CROSS_SITE) &&
+	    !sess_csrf_ok(h->session, token ? token : http_field(h, "csrf_token"))) {
 		http_refuse(h, 403, "This request did not come from this site's own pages.");
 		return false;
 	}

@@ -16,12 +16,12 @@
 #include "serve_sandbox.h"
 
 /* What newer kernels know (landlock(7)) and the headers may not. */
-#define LANDLOCK_TRUNCATE (UINT64_C(1) << 14)       /* version 3 */
-#define LANDLOCK_IOCTL_DEVICE (UINT64_C(1) << 15)   /* version 5 */
-#define LANDLOCK_BIND_CONNECT_TCP UINT64_C(3)       /* version 4 */
-#define LANDLOCK_ABSTRACT_AND_SIGNALS UINT64_C(3)   /* version 6 */
+#define LANDLOCK_TRUNCATE (UINT64_C(1) << 14)        /* version 3 */
+#define LANDLOCK_IOCTL_DEVICE (UINT64_C(1) << 15)    /* version 5 */
+#define LANDLOCK_BIND_CONNECT_TCP UINT64_C(3)        /* version 4 */
+#define LANDLOCK_ABSTRACT_AND_SIGNALS UINT64_C(3)    /* version 6 */
 #define LANDLOCK_VERSION_1 ((UINT64_C(1) << 13) - 1) /* all that version 1 handles */
-#define LANDLOCK_SETTLED 8u                         /* octets of the attributes that version 1 takes */
+#define LANDLOCK_SETTLED 8u                          /* octets of the attributes that version 1 takes */
 
 struct serve_landlock_attributes {
 	uint64_t files;
@@ -123,7 +123,7 @@ static void serve_landlock_allow_above(struct serve_landlock *l, const char *pat
 static void serve_landlock_rules(struct serve_landlock *l, const struct sess_manager *manager)
 {
 	static const char *const readable[] = { "/proc/sys/kernel/random", "/dev/urandom", "/etc/localtime", "/usr/share/zoneinfo" };
-	static const char *const resolver[] = { "/etc/hosts",     "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf",
+	static const char *const resolver[] = { "/etc/hosts",    "/etc/resolv.conf", "/etc/nsswitch.conf",  "/etc/host.conf",
 		                                "/etc/gai.conf", "/etc/services",    "/run/systemd/resolve" };
 	const char *folder = serve_sandbox_location(manager, "gdbm:");
 

@@ -113,13 +113,8 @@ static const int serve_seccomp_calls[] = {
 
 /* Where the store is elsewhere. */
 static const int serve_seccomp_network_calls[] = {
-	SCMP_SYS(socket),
-	SCMP_SYS(connect),
-	SCMP_SYS(bind),
-	SCMP_SYS(getsockname),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(sendmmsg),
-	SCMP_SYS(recvmsg),
+	SCMP_SYS(socket),  SCMP_SYS(connect),  SCMP_SYS(bind),    SCMP_SYS(getsockname),
+	SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvmsg),
 };
 
 static bool serve_seccomp_add_all(scmp_filter_ctx filter, const int *calls, size_t count)
@@ -144,8 +139,7 @@ static bool serve_seccomp_add_bounded(scmp_filter_ctx filter)
 	       seccomp_rule_add(filter, no_code, SCMP_SYS(mprotect), 1, execution) == 0 &&
 	       /* Its flags lie in memory, where no filter sees them; without it the C library uses clone. */
 	       seccomp_rule_add(filter, unknown, SCMP_SYS(clone3), 0) == 0 &&
-	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-	                        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) == 0 &&
+	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) == 0 &&
 	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)) == 0 &&
 	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) == 0 &&
 	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA, 0)) == 0 &&

@@ -33,14 +33,16 @@ texts=$(find . \( -name .git -o -name 'build*' -o -name var -o -name autom4te.ca
 clean codespell codespell --ignore-words-list=nd,fo $texts NEWS run check configure.ac Makefile.am
 
 clean cppcheck cppcheck -q -j"$(nproc)" --std=c17 --enable=warning,portability,performance --inline-suppr \
-	--suppress=missingIncludeSystem -D_GNU_SOURCE -DHAVE_GDBM=1 '-DLOCALSTATEDIR="/var"' -I. -Ilib --error-exitcode=1 cgi-bin sbin lib store
+	--suppress=missingIncludeSystem -D_GNU_SOURCE -DHAVE_GDBM=1 '-DLOCALSTATEDIR="/var"' -I. -Ilib --error-exitcode=1 \
+	cgi-bin sbin lib store
 
 # tidy_all [CHECKS]: as many files at once as there are processors.
 tidy_all() {
 	# shellcheck disable=SC2016,SC2086
 	printf '%s\n' $core | xargs -P "$(nproc)" -n 4 sh -c 'checks=$1
 		shift
-		clang-tidy --quiet ${checks:+--checks="$checks"} "$@" -- -std=gnu17 -D_GNU_SOURCE -DHAVE_GDBM=1 "-DLOCALSTATEDIR=\"/var\"" -I. -Ilib' \
+		clang-tidy --quiet ${checks:+--checks="$checks"} "$@" \
+			-- -std=gnu17 -D_GNU_SOURCE -DHAVE_GDBM=1 "-DLOCALSTATEDIR=\"/var\"" -I. -Ilib' \
 		sh "$1"
 }
 if [ -n "$SESAME_LONG" ]; then

@@ -32,7 +32,8 @@ ok "it builds" make -C "$work/shared" -s -j2
 ok "it installs" make -C "$work/shared" -s install DESTDIR="$root"
 for file in include/sesame.h include/sesame-fcgi.h lib/libsesame.so.0 lib/libsesame-fcgi.so.0 lib/pkgconfig/sesame.pc \
 	lib/pkgconfig/sesame-fcgi.pc libexec/sesame/cgi-bin/session_test libexec/sesame/cgi-bin/login_test \
-	libexec/sesame/deploy/supervise share/man/man3/sesame.3 share/man/man3/sess_commit.3 share/man/man3/sess_add.3 share/man/man3/http_puts.3 \
+	libexec/sesame/deploy/supervise share/man/man3/sesame.3 share/man/man3/sess_commit.3 \
+	share/man/man3/sess_add.3 share/man/man3/http_puts.3 \
 	share/man/man5/sesame.conf.5 share/man/man8/session_test.8 share/man/man8/login_test.8 share/man/man8/sesamectl.8 sbin/sesamectl \
 	share/bash-completion/completions/sesamectl share/sesame/deploy/lighttpd/sesame.conf \
 	share/sesame/deploy/lighttpd/lighttpd.conf share/doc/sesame/README.md; do

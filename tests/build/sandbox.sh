@@ -6,7 +6,7 @@ cd "$SESAME_SOURCE" || bail_out "no sources"
 
 # calls_of ARRAY: the calls in this array of the source.
 calls_of() {
-	sed -n "/^static const int $1\[\]/,/^};/s/.*SCMP_SYS(\([a-z0-9_]*\)).*/\1/p" lib/serve_seccomp.c | sort
+	sed -n "/^static const int $1\[\]/,/^};/p" lib/serve_seccomp.c | grep -o 'SCMP_SYS([a-z0-9_]*)' | sed 's/.*(\(.*\))/\1/' | sort
 }
 
 # told_between BEGIN END: the words of the indented lines there.
