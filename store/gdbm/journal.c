@@ -377,8 +377,10 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame, stru
 		return STORE_BUSY;
 	if (!*next)
 		status = make_locked(journal, last + 1, frame, next);
-	if (status != STORE_OK)
+	if (status != STORE_OK) {
+		*next = NULL; /* it may have been made, and let go */
 		return status;
+	}
 	(void)set_view(journal, *next);
 	*next = NULL;
 	/* A merge may raise the first meanwhile; the last is ours alone. */
