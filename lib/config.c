@@ -17,7 +17,7 @@
 #define LOCALSTATEDIR "/usr/local/var"
 #endif
 
-enum kind { TEXT, SECRET, FOLDER, BOOLEAN, NUMBER, CHOICE };
+enum kind { TEXT, SECRET, FOLDER, ADDRESS, BOOLEAN, NUMBER, CHOICE };
 
 struct row {
 	const char *name;
@@ -61,7 +61,7 @@ static const struct row table[CONFIG_COUNT] = {
 	[CONFIG_REQUEST_TIMEOUT]       = { "REQUEST_TIMEOUT", NUMBER, "30", 1, 3600, NULL },
 	[CONFIG_SANDBOX]               = { "SANDBOX", CHOICE, "try", 0, 0, "try|require|off" },
 	[CONFIG_AUTHORIZE]             = { "AUTHORIZE", CHOICE, "session", 0, 0, "session|user" },
-	[CONFIG_LOGIN_URL]             = { "LOGIN_URL", TEXT, "", 0, 2048, NULL },
+	[CONFIG_LOGIN_URL]             = { "LOGIN_URL", ADDRESS, "", 0, 1024, NULL },
 	[CONFIG_LOGIN_USERS]           = { "LOGIN_USERS", FOLDER, NULL, 1, 4000, NULL },
 	[CONFIG_ALLOWED_ORIGINS]       = { "ALLOWED_ORIGINS", TEXT, "", 0, 4096, NULL },
 	[CONFIG_TRUSTED_PROXY]         = { "TRUSTED_PROXY", TEXT, "", 0, 4096, NULL },
@@ -288,6 +288,14 @@ static int check_choice(struct config *c, enum config_name name, struct sess_why
 	return config_refuse(c, name, why, "'%.100s' is not one of %s", text, list);
 }
 
+/* A path of this site, or a whole address, as it stands in a Location: "//host" is neither. */
+static bool is_address(const char *text)
+{
+	bool whole = strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+
+	return text[strcspn(text, " \\\"<>")] == '\0' && (whole || (text[0] == '/' && text[1] != '/'));
+}
+
 static int check_text(struct config *c, enum config_name name, struct sess_why *why)
 {
 	const struct row *row = &table[name];
@@ -302,6 +310,9 @@ static int check_text(struct config *c, enum config_name name, struct sess_why *
 			return config_refuse(c, name, why, "'%.100s' holds a control character", text);
 	if (row->kind == FOLDER && text[0] != '/')
 		return config_refuse(c, name, why, "'%.100s' is not an absolute path: it has to begin with '/'", text);
+	if (row->kind == ADDRESS && size > 0 && !is_address(text))
+		return config_refuse(c, name, why, "'%.100s' is neither a path like /login nor an address like https://example.org/login",
+		                     text);
 	return SESS_OK;
 }
 
@@ -317,6 +328,7 @@ static int check(struct config *c, enum config_name name, struct sess_why *why)
 	case TEXT:
 	case SECRET:
 	case FOLDER:
+	case ADDRESS:
 		break;
 	}
 	return check_text(c, name, why);

@@ -59,8 +59,8 @@ struct config;
 int config_load(struct config **ret, const char *conf, struct sess_why *why) __attribute__((warn_unused_result));
 
 /*
- * As config_load, but what cannot be used is no end: each such sentence goes to fault, and a setting that was refused has its default, or in
- * a file stays what it was. SESS_OK or SESS_MEMORY.
+ * As config_load, but what cannot be used is no end: each such sentence goes to fault, and a setting that was refused has its default, or
+ * in a file stays what it was. SESS_OK or SESS_MEMORY.
  */
 int config_examine(struct config **ret, void (*fault)(void *context, const char *sentence), void *context)
     __attribute__((warn_unused_result));

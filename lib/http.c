@@ -21,6 +21,11 @@ bool http_is_head(const struct http *h)
 	return h->method && strcmp(h->method, "HEAD") == 0;
 }
 
+bool http_is_authorizer(const struct http *h)
+{
+	return h->authorizer;
+}
+
 const char *http_param(const struct http *h, const char *name)
 {
 	size_t size = strlen(name);
@@ -264,6 +269,12 @@ bool http_exchange(struct http *h, char *const *parameters, void *context)
 	return http_response_send(h);
 }
 
+bool http_exchange_authorize(struct http *h, char *const *parameters, void *context)
+{
+	h->authorizer = true;
+	return http_exchange(h, parameters, context);
+}
+
 bool http_exchange_refuse(struct http *h, char *const *parameters, void *context, int status, const char *text)
 {
 	h->parameters = parameters;
@@ -276,6 +287,7 @@ void http_forget(struct http *h)
 {
 	sess_end(h->session);
 	h->session = NULL;
+	h->authorizer = false;
 	h->parameters = NULL;
 	h->method = NULL;
 	h->path = NULL;

@@ -46,7 +46,8 @@ struct http {
 	const struct http_source *source;
 
 	/* The request. */
-	void *context; /* of the source */
+	void *context;   /* of the source */
+	bool authorizer; /* the server asks whether it is allowed */
 	char *const *parameters;
 	const char *method;
 	const char *path;
@@ -71,6 +72,12 @@ struct http {
 
 /* Serves one request: parameters are its CGI variables, context the source's. False when the response could not be handed over. */
 bool http_exchange(struct http *h, char *const *parameters, void *context);
+
+/* True if a route takes requests in the role of an authorizer. */
+bool http_has_authorizer(const struct http *h);
+
+/* As http_exchange, for a request in the role of an authorizer, which has no body; a route must take it. */
+bool http_exchange_authorize(struct http *h, char *const *parameters, void *context);
 
 /* As http_exchange, but answers only that it does not: status and text, whatever came. */
 bool http_exchange_refuse(struct http *h, char *const *parameters, void *context, int status, const char *text);

@@ -148,7 +148,8 @@ static bool http_request_body(struct http *h)
 
 bool http_request_read(struct http *h)
 {
-	return http_request_scan(h) && http_request_body(h);
+	/* CONTENT_LENGTH may be there without a body (FastCGI specification, 6.3): it is sent to what is guarded. */
+	return http_request_scan(h) && (h->authorizer || http_request_body(h));
 }
 
 bool http_request_type_is(const char *value, const char *type)

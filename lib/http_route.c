@@ -28,8 +28,23 @@ static void http_route_none(struct http *h)
 	http_refuse(h, size > 0 ? 405 : 404, size > 0 ? "This address does not take that method." : "There is nothing at this address.");
 }
 
+static const struct http_route *http_route_authorizer(const struct http *h)
+{
+	for (const struct http_route *route = h->routes; route->handler; route++)
+		if (route->flags & HTTP_ROUTE_AUTHORIZER)
+			return route;
+	return NULL;
+}
+
+bool http_has_authorizer(const struct http *h)
+{
+	return http_route_authorizer(h) != NULL;
+}
+
 static const struct http_route *http_route_find(const struct http *h)
 {
+	if (h->authorizer)
+		return http_route_authorizer(h);
 	for (const struct http_route *route = h->routes; route->handler; route++)
 		if (strcmp(route->path, h->path) == 0 && http_route_takes(route, h->method))
 			return route;
@@ -70,7 +85,8 @@ static bool http_route_session(struct http *h, const struct http_route *route)
 	}
 	if (route->flags & HTTP_ROUTE_PASSIVE)
 		sess_passive(h->session);
-	if (!(route->flags & HTTP_ROUTE_CROSS_SITE) && !sess_csrf_ok(h->session, token ? token : http_field(h, "csrf_token"))) {
+	if (!h->authorizer && !(route->flags & HTTP_ROUTE_CROSS_SITE) &&
+	    !sess_csrf_ok(h->session, token ? token : http_field(h, "csrf_token"))) {
 		http_refuse(h, 403, "This request did not come from this site's own pages.");
 		return false;
 	}

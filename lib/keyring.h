@@ -1,10 +1,10 @@
 /*
  * keyring.h - the secret keys: SECRET_KEY, and the key file.
  *
- * A key file has one key a line, the text itself being the key: "sign KEY", exactly once, "verify KEY [until TIME]" for others that are still
- * believed (TIME in Unix seconds or as 2027-01-31T00:00:00Z), and "verify KEY next" for one that is to sign soon (rotation.h). Blank lines
- * and lines that begin with '#' are passed over. The file has to be a regular one of this user or of root that nobody else can read. No
- * message ever shows a key.
+ * A key file has one key a line, the text itself being the key: "sign KEY", exactly once, "verify KEY [until TIME]" for others that are
+ * still believed (TIME in Unix seconds or as 2027-01-31T00:00:00Z), and "verify KEY next" for one that is to sign soon (rotation.h). Blank
+ * lines and lines that begin with '#' are passed over. The file has to be a regular one of this user or of root that nobody else can read.
+ * No message ever shows a key.
  */
 #ifndef LIB_KEYRING_H
 #define LIB_KEYRING_H

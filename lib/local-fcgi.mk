@@ -21,10 +21,13 @@ lib_libsesame_fcgi_la_SOURCES = \
 	lib/serve_log.c \
 	lib/serve_log.h \
 	lib/serve_rota.c \
+	lib/serve_sandbox.c \
+	lib/serve_sandbox.h \
+	lib/serve_seccomp.c \
 	lib/serve_worker.c \
 	lib/watchdog.c \
 	lib/watchdog.h
-lib_libsesame_fcgi_la_LIBADD = lib/libsesame.la $(FCGI_LIBS) $(PTHREAD_LIBS)
+lib_libsesame_fcgi_la_LIBADD = lib/libsesame.la $(FCGI_LIBS) $(SECCOMP_LIBS) $(PTHREAD_LIBS)
 lib_libsesame_fcgi_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(SESAME_LIBRARY_VERSION) -no-undefined \
 	-Wl,--version-script=$(top_srcdir)/lib/libsesame-fcgi.map
 EXTRA_lib_libsesame_fcgi_la_DEPENDENCIES = lib/libsesame-fcgi.map

@@ -56,7 +56,25 @@ static void remember_settings(struct sess_manager *m)
 	m->head_size = cookie_line_size(&m->form) + FIXED_LINES;
 }
 
-static int open_all(struct sess_manager *m, const char *conf, enum state_use use, struct sess_why *why)
+/* What is to happen before the store is opened. */
+struct preparation {
+	sess_prepare *prepare; /* may be NULL */
+	void *context;
+};
+
+static int prepare_all(struct sess_manager *m, const struct preparation *p, struct sess_why *why)
+{
+	int status;
+
+	if (!p->prepare)
+		return SESS_OK;
+	status = m->sessions ? state_prepare(m->config, why) : SESS_OK;
+	if (status != SESS_OK)
+		return status;
+	return p->prepare(m, p->context, why) ? SESS_OK : SESS_SETTINGS;
+}
+
+static int open_all(struct sess_manager *m, const char *conf, enum state_use use, const struct preparation *p, struct sess_why *why)
 {
 	int status = config_load(&m->config, conf, why), stored;
 
@@ -68,13 +86,15 @@ static int open_all(struct sess_manager *m, const char *conf, enum state_use use
 		return status;
 	remember_settings(m);
 	if (!m->sessions && use != STATE_OPERATE)
-		return SESS_OK;
+		return prepare_all(m, p, why);
 	if (!crypto_init()) {
 		why_write(why, "libgcrypt is older than 1.8.0, which is needed");
 		return SESS_SETTINGS;
 	}
 	if (use != STATE_OPERATE)
 		status = keys_open(&m->keys, m->config, why);
+	if (status == SESS_OK)
+		status = prepare_all(m, p, why);
 	if (status != SESS_OK)
 		return status;
 	stored = state_open_store(m->config, use, &m->store, why);
@@ -83,7 +103,7 @@ static int open_all(struct sess_manager *m, const char *conf, enum state_use use
 	return use == STATE_OPERATE ? SESS_UNAVAILABLE : SESS_SETTINGS;
 }
 
-int manager_open_for(struct sess_manager **ret, const char *conf, enum state_use use, struct sess_why *why)
+static int open_with(struct sess_manager **ret, const char *conf, enum state_use use, const struct preparation *p, struct sess_why *why)
 {
 	struct sess_manager *m = calloc(1, sizeof(*m));
 	int status;
@@ -93,7 +113,7 @@ int manager_open_for(struct sess_manager **ret, const char *conf, enum state_use
 		return SESS_MEMORY;
 	}
 	m->clock = system_clock;
-	status = open_all(m, conf, use, why);
+	status = open_all(m, conf, use, p, why);
 	if (status != SESS_OK) {
 		sess_manager_close(m);
 		return status;
@@ -102,9 +122,19 @@ int manager_open_for(struct sess_manager **ret, const char *conf, enum state_use
 	return SESS_OK;
 }
 
+int manager_open_for(struct sess_manager **ret, const char *conf, enum state_use use, struct sess_why *why)
+{
+	return open_with(ret, conf, use, &(struct preparation){ NULL, NULL }, why);
+}
+
 int sess_manager_open(struct sess_manager **ret, const char *conf, struct sess_why *why)
 {
 	return manager_open_for(ret, conf, STATE_SERVE, why);
+}
+
+int sess_manager_open_prepared(struct sess_manager **ret, const char *conf, sess_prepare *prepare, void *context, struct sess_why *why)
+{
+	return open_with(ret, conf, STATE_SERVE, &(struct preparation){ prepare, context }, why);
 }
 
 int sess_manager_open_brief(struct sess_manager **ret, const char *conf, struct sess_why *why)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "serve_log.h"
+#include "serve_sandbox.h"
 
 #include "serve.h"
 
@@ -218,12 +219,17 @@ static int serve_fastcgi(const struct http_route *routes)
 	/* Before anything that may start a thread: the mask is handed down. */
 	serve_take_signals(&signals);
 	serve_return_memory();
-	if (sess_manager_open(&serve.manager, NULL, &why) != SESS_OK) {
+	if (sess_manager_open_prepared(&serve.manager, NULL, serve_sandbox_begin, NULL, &why) != SESS_OK) {
 		serve_log("%s", why.text);
 		return SERVE_EXIT_SETTINGS;
 	}
 	serve_notes(serve.manager);
 	serve.routes = routes;
+	if (!serve_sandbox_close(serve.manager, &why)) {
+		serve_log("%s", why.text);
+		sess_manager_close(serve.manager);
+		return SERVE_EXIT_SETTINGS;
+	}
 	if (!serve_ready(&serve)) {
 		sess_manager_close(serve.manager);
 		return SERVE_EXIT_SYSTEM;

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <fastcgi.h>
 #include <fcgiapp.h>
@@ -89,6 +90,11 @@ bool serve_fcgi_is_responder(const struct serve_fcgi *f)
 	return f->request.role == FCGI_RESPONDER;
 }
 
+bool serve_fcgi_is_authorizer(const struct serve_fcgi *f)
+{
+	return f->request.role == FCGI_AUTHORIZER;
+}
+
 size_t serve_fcgi_read(void *context, void *octets, size_t size)
 {
 	struct serve_fcgi *f = context;
@@ -129,6 +135,16 @@ bool serve_fcgi_complete(struct serve_fcgi *f)
 	return FCGX_GetError(f->request.out) == 0 && FCGX_GetError(f->request.err) == 0;
 }
 
+/* Takes what has arrived, without waiting for more. */
+static void serve_fcgi_take_rest(const struct serve_fcgi *f)
+{
+	char unread[4096];
+	size_t left = SERVE_FCGI_DRAIN;
+
+	while (left >= sizeof unread && recv(f->request.ipcFd, unread, sizeof unread, MSG_DONTWAIT) > 0)
+		left -= sizeof unread;
+}
+
 bool serve_fcgi_finish(struct serve_fcgi *f)
 {
 	char unread[4096];
@@ -136,6 +152,11 @@ bool serve_fcgi_finish(struct serve_fcgi *f)
 	bool drained_early = serve_fcgi_body_whole(f);
 	bool keep;
 
+	if (serve_fcgi_is_authorizer(f)) {
+		serve_fcgi_take_rest(f);
+		FCGX_Free(&f->request, 0);
+		return false;
+	}
 	while (!FCGX_HasSeenEOF(f->request.in) && left >= sizeof unread) {
 		serve_fcgi_read(f, unread, sizeof unread);
 		left -= sizeof unread;

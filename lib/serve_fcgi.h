@@ -35,8 +35,11 @@ enum serve_fcgi_received serve_fcgi_receive(struct serve_fcgi *f);
 /* The parameters, "NAME=value" each, until serve_fcgi_finish. */
 char *const *serve_fcgi_parameters(const struct serve_fcgi *f);
 
-/* The web server asks for an answer to a request (not whether one is allowed). */
+/* The web server asks for an answer to a request. */
 bool serve_fcgi_is_responder(const struct serve_fcgi *f);
+
+/* The web server asks whether a request is allowed, which comes without its body. */
+bool serve_fcgi_is_authorizer(const struct serve_fcgi *f);
 
 /* Reads up to size octets of the body; fewer only at its end or when it was cut, which serve_fcgi_body_whole tells apart. */
 size_t serve_fcgi_read(void *f, void *octets, size_t size);
@@ -52,7 +55,8 @@ bool serve_fcgi_complete(struct serve_fcgi *f);
 
 /*
  * Ends the request: reads away what is left of its body, at most SERVE_FCGI_DRAIN octets (a close with unread input may destroy the
- * response on its way), and frees it; the descriptor stays open. True if another request may follow on the connection.
+ * response on its way), and frees it; the descriptor stays open. True if another request may follow on the connection. Where
+ * an authorizer is asked there is no body to wait for, only the end of one, which some servers send; no other request follows.
  */
 bool serve_fcgi_finish(struct serve_fcgi *f);
 

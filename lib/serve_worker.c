@@ -35,8 +35,10 @@ static bool serve_worker_request(struct serve_worker *k)
 
 	if (serve_fcgi_is_responder(k->fcgi)) {
 		http_exchange(&k->http, parameters, k->fcgi);
+	} else if (serve_fcgi_is_authorizer(k->fcgi) && http_has_authorizer(&k->http)) {
+		http_exchange_authorize(&k->http, parameters, k->fcgi);
 	} else {
-		serve_log("a request in another role than that of a responder was refused; the web server's configuration asks for it");
+		serve_log("a request in another role than this program has was refused; the web server's configuration asks for it");
 		http_exchange_refuse(&k->http, parameters, k->fcgi, 500, "This program only answers requests.");
 	}
 	serve_fcgi_complete(k->fcgi);

@@ -51,6 +51,12 @@ struct http_route {
 #define HTTP_ROUTE_PASSIVE 2u    /* a poll: does not count as activity (sess_passive) */
 #define HTTP_ROUTE_STATIC 4u     /* no session: the handler gets NULL, and even a forged cookie is not looked at */
 #define HTTP_ROUTE_ANY_BODY 8u   /* takes a body of any type; else one that is not a form's is answered with 415 */
+/*
+ * Also takes the requests in the role of an authorizer (FastCGI specification, 6.3), whatever their method and path: about what is guarded,
+ * which gets the body, and refuses other sites' requests itself. Status 200 opens, and the headers "Variable-NAME" reach what is guarded;
+ * another status is the client's answer. At most one route has this flag; without, such requests are refused.
+ */
+#define HTTP_ROUTE_AUTHORIZER 16u
 
 /*
  * Serves routes (ended by a zero entry) as FastCGI when standard input is a listening socket, until SIGTERM, SIGINT, SIGHUP or SIGUSR1,
@@ -69,6 +75,7 @@ const char *http_method(const struct http *h);                  /* "GET", "POST"
 const char *http_path(const struct http *h);                    /* PATH_INFO, "/" when empty */
 const char *http_param(const struct http *h, const char *name); /* a CGI variable, or NULL */
 bool http_is_head(const struct http *h);                        /* the request only asks for the head of a GET */
+bool http_is_authorizer(const struct http *h);                  /* the request is in the role of an authorizer */
 bool http_accepts_json(const struct http *h);                   /* Accept names application/json */
 
 /* The body, whole; its size to *size. It was at most BODY_MAX, and agreed with CONTENT_LENGTH. */

@@ -109,6 +109,15 @@ int sess_manager_open(struct sess_manager **ret, const char *conf, struct sess_w
 /* As sess_manager_open, for a process that serves a single request (plain CGI): no thread is started, no long work is begun. */
 int sess_manager_open_brief(struct sess_manager **ret, const char *conf, struct sess_why *why) SESS_MUST_CHECK;
 
+/*
+ * As sess_manager_open, and calls prepare(m, context, why) when settings and keys have been read, and before the store is opened and a
+ * thread is started: there a process may give up what it does not need any more (doc/sandbox.md). m only tells its settings then. Where
+ * prepare returns false, with a sentence in why, the opening ends with SESS_SETTINGS.
+ */
+typedef bool sess_prepare(struct sess_manager *m, void *context, struct sess_why *why);
+int sess_manager_open_prepared(struct sess_manager **ret, const char *conf, sess_prepare *prepare, void *context,
+                               struct sess_why *why) SESS_MUST_CHECK;
+
 /* Ends it all. Every struct sess must have ended. NULL does nothing. */
 void sess_manager_close(struct sess_manager *m);
 

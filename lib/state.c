@@ -93,6 +93,11 @@ static enum store_sync sync_of(const struct config *config)
 	}
 }
 
+int state_prepare(const struct config *config, struct sess_why *why)
+{
+	return config_is_set(config, CONFIG_SESSION_STORE) ? SESS_OK : state_folder(config_text(config, CONFIG_STATE_DIRECTORY), why);
+}
+
 /* A location may hold a password, so the message names the setting and leaves the value to the store's own sentence. */
 int state_open_store(const struct config *config, enum state_use use, struct store **ret, struct sess_why *why)
 {
@@ -109,8 +114,7 @@ int state_open_store(const struct config *config, enum state_use use, struct sto
 	};
 	int status;
 
-	if (use != STATE_OPERATE && !config_is_set(config, CONFIG_SESSION_STORE) &&
-	    state_folder(config_text(config, CONFIG_STATE_DIRECTORY), why) != SESS_OK)
+	if (use != STATE_OPERATE && state_prepare(config, why) != SESS_OK)
 		return STORE_UNAVAILABLE;
 	status = store_open(ret, &options);
 	if (status != STORE_OK)

@@ -18,6 +18,9 @@ int state_folder(const char *path, struct sess_why *why);
 /* As state_folder, for the folder in which the file path stands. */
 int state_folder_of(const char *path, struct sess_why *why);
 
+/* Makes the state folder, as state_folder does, if the store that the settings name is in it. */
+int state_prepare(const struct config *config, struct sess_why *why);
+
 /*
  * Opens the store that the settings name. STORE_OK, and *ret is the caller's, for store_close; or a status of store_open, with a sentence
  * in why that begins with the setting and where it came from.

@@ -73,7 +73,7 @@ static void tell_setting(struct ctl *ctl, enum config_name name)
 /* What each may be by itself, and together may not. */
 static void check_together(struct ctl *ctl, struct faults *faults)
 {
-	struct cookie_form form = { NULL };
+	struct cookie_form form;
 	struct origin *origin = NULL;
 	struct sess_why why = { "" };
 

@@ -150,7 +150,8 @@ static bool read_member(struct json *j, struct item *item)
 	while (i < 6 && strcmp(names[i], name.octets) != 0)
 		i++;
 	if (i == 6 || item->members & (1u << i))
-		return json_fault(j, "a record has key, created, used, idle_deadline, final_deadline and fields, once each, and nothing else");
+		return json_fault(j,
+		                  "a record has key, created, used, idle_deadline, final_deadline and fields, once each, and nothing else");
 	item->members |= 1u << i;
 	return i == 0 ? read_key(j, &item->key) : i == 5 ? read_fields(j, item) : json_read_integer(j, times[i]);
 }
@@ -176,8 +177,8 @@ static bool read_item(struct json *j, struct item *item)
 /* ---- into the store ------------------------------------------------------------------------------------------------ */
 
 /*
- * A store gives a new record the moment of its making, and the moment of its last use with each change: so it is made at the one and used at
- * the other. An end in between leaves all but that second moment.
+ * A store gives a new record the moment of its making, and the moment of its last use with each change: so it is made at the one and used
+ * at the other. An end in between leaves all but that second moment.
  */
 static int put(struct store *store, const struct item *item)
 {
@@ -242,7 +243,8 @@ static int take_line(struct importing *i, char *line, size_t size)
 		return CTL_DONE;
 	else if (read_item(&j, &i->item))
 		return take(i);
-	return ctl_refuse(&i->ctl, CTL_DATA, "%s:%llu: %s; the lines before it are stored", i->name, (unsigned long long)i->number, j.fault);
+	return ctl_refuse(&i->ctl, CTL_DATA, "%s:%llu: %s; the lines before it are stored", i->name, (unsigned long long)i->number,
+	                  j.fault);
 }
 
 static int take_lines(struct importing *i)

@@ -23,7 +23,8 @@ static size_t character(const unsigned char *o, size_t left)
 		if ((o[i] & 0xc0) != 0x80)
 			return 0;
 	/* Too long a spelling, a half of a pair, beyond the last one. */
-	if ((o[0] == 0xe0 && o[1] < 0xa0) || (o[0] == 0xed && o[1] > 0x9f) || (o[0] == 0xf0 && o[1] < 0x90) || (o[0] == 0xf4 && o[1] > 0x8f))
+	if ((o[0] == 0xe0 && o[1] < 0xa0) || (o[0] == 0xed && o[1] > 0x9f) || (o[0] == 0xf0 && o[1] < 0x90) ||
+	    (o[0] == 0xf4 && o[1] > 0x8f))
 		return 0;
 	return size;
 }
@@ -69,8 +70,9 @@ void json_write_base64(FILE *to, const char *octets, size_t size)
 	/* Parts of whole groups, so that they can stand behind each other. */
 	for (size_t i = 0; i < size; i += 3 * 64) {
 		size_t part = size - i < (size_t)3 * 64 ? size - i : (size_t)3 * 64;
+		size_t length = crypto_base64((const uint8_t *)octets + i, part, text);
 
-		fwrite(text, 1, crypto_base64((const uint8_t *)octets + i, part, text), to);
+		fwrite(text, 1, length, to);
 	}
 	putc('"', to);
 }
@@ -96,9 +98,12 @@ bool json_accept(struct json *j, char c)
 bool json_expect(struct json *j, char c)
 {
 	static const char structure[] = "{}[]:\"";
-	static const char *const faults[] = { "no '{' where an object should begin", "no '}' where an object should end",
-		                              "no '[' where a list should begin",    "no ']' where a list should end",
-		                              "no ':' behind a name",                "no string where one should be" };
+	static const char *const faults[] = { "no '{' where an object should begin",
+		                              "no '}' where an object should end",
+		                              "no '[' where a list should begin",
+		                              "no ']' where a list should end",
+		                              "no ':' behind a name",
+		                              "no string where one should be" };
 	const char *which = strchr(structure, c);
 
 	return json_accept(j, c) || json_fault(j, which ? faults[which - structure] : "something is missing");

@@ -37,8 +37,8 @@ static enum step step_of(const struct ctl *ctl)
 }
 
 /*
- * What the old key signed may be in use for as long as a cookie or a session lives, whichever is longer. A cookie that outlived its key would
- * be a forged one, so there is a day for clocks that differ and files that have to be copied.
+ * What the old key signed may be in use for as long as a cookie or a session lives, whichever is longer. A cookie that outlived its key
+ * would be a forged one, so there is a day for clocks that differ and files that have to be copied.
  */
 static unsigned longest_lifetime(const struct config *config)
 {
@@ -121,8 +121,8 @@ static int begin(struct rotating *r)
 		                  "SECRET_KEY (%s) is set, so that it signs, whatever the key file says: move it there as 'sign KEY', and "
 		                  "restart the programs without it",
 		                  config_origin(config, CONFIG_SECRET_KEY));
-	r->rotation = (struct rotation){ config_text(config, CONFIG_SECRET_KEY_FILE),
-		                         config_number(config, CONFIG_ALLOW_WEAK_SECRET) == 1, ctl_now() };
+	r->rotation = (struct rotation){ config_text(config, CONFIG_SECRET_KEY_FILE), config_number(config, CONFIG_ALLOW_WEAK_SECRET) == 1,
+		                         ctl_now() };
 	output_begin(&r->ctl.output);
 	return CTL_GO_ON;
 }
@@ -138,8 +138,8 @@ int ctl_rotate_keys(const struct ctl_command *self, int argc, char **argv)
 		return status;
 	step = step_of(&r.ctl);
 	if (step == STEP_NONE)
-		return ctl_end(&r.ctl, ctl_refuse(&r.ctl, CTL_USAGE, "rotate-keys: '%s' is none of announce, switch, retire",
-		                                  r.ctl.arguments[0]));
+		return ctl_end(&r.ctl,
+		               ctl_refuse(&r.ctl, CTL_USAGE, "rotate-keys: '%s' is none of announce, switch, retire", r.ctl.arguments[0]));
 	status = begin(&r);
 	return ctl_end(&r.ctl, status == CTL_GO_ON ? steps[step](&r) : status);
 }

@@ -22,8 +22,9 @@ static const struct ctl_command commands[] = {
 	{ .name = "import",
 	  .run = ctl_import,
 	  .line = "stores what \"export\" wrote, from a file or standard input",
-	  .text = "What the store has already stays as it is, and what was removed stays removed; so it may be done again. Programs may be\n"
-	          "running.\n",
+	  .text =
+	      "What the store has already stays as it is, and what was removed stays removed; so it may be done again. Programs may be\n"
+	      "running.\n",
 	  .arguments = "[FILE]",
 	  .most = 1 },
 	{ .name = "keygen",
@@ -61,9 +62,10 @@ static const struct ctl_command commands[] = {
 	{ .name = "rotate-keys",
 	  .run = ctl_rotate_keys,
 	  .line = "puts a fresh key in the place of the one that signs",
-	  .text = "Running programs take it up by themselves, and nobody is logged out: the new key is announced, then signs, and the old one\n"
-	          "is believed for as long as anything that it signed can be in use. Without a step all of it is done, for programs of this\n"
-	          "host. Where several hosts have copies of the key file: announce, copy, switch, copy, and some day retire, copy.\n",
+	  .text =
+	      "Running programs take it up by themselves, and nobody is logged out: the new key is announced, then signs, and the old one\n"
+	      "is believed for as long as anything that it signed can be in use. Without a step all of it is done, for programs of this\n"
+	      "host. Where several hosts have copies of the key file: announce, copy, switch, copy, and some day retire, copy.\n",
 	  .arguments = "[announce | switch | retire]",
 	  .most = 1,
 	  .options = { { "wait", "SECONDS", "between announcing and switching (3)" },
@@ -89,8 +91,9 @@ static const struct ctl_command commands[] = {
 	  .run = ctl_top,
 	  .lines = true,
 	  .line = "shows what goes on in the store, live",
-	  .text = "Sessions, how many came and were used, changes a second, the journal, and the sessions used last. In a terminal q quits;\n"
-	          "elsewhere it is a line for each look.\n",
+	  .text =
+	      "Sessions, how many came and were used, changes a second, the journal, and the sessions used last. In a terminal q quits;\n"
+	      "elsewhere it is a line for each look.\n",
 	  .options = { { "interval", "SECONDS", "between two looks (1)" }, { "count", "NUMBER", "end after so many looks" } } },
 	{ .name = "verify",
 	  .run = ctl_verify,

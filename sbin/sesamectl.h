@@ -53,7 +53,7 @@ struct ctl {
 	char **arguments;
 	unsigned count;
 	const char *values[CTL_OPTIONS_MAX]; /* of the options; "" for one without a value; NULL where it was not given */
-	struct sess_manager *manager; /* whose are settings and store, where there is one */
+	struct sess_manager *manager;        /* whose are settings and store, where there is one */
 	struct config *config;
 	struct store *store;
 	struct output output;

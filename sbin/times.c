@@ -13,8 +13,8 @@ const char *times_moment(int64_t time, char text[TIMES_SIZE])
 	struct tm broken;
 
 	if (time == INT64_MAX)
-		return strcpy(text, "never");
-	if (!gmtime_r(&when, &broken) || strftime(text, TIMES_SIZE, "%Y-%m-%d %H:%M:%SZ", &broken) == 0)
+		snprintf(text, TIMES_SIZE, "never");
+	else if (!gmtime_r(&when, &broken) || strftime(text, TIMES_SIZE, "%Y-%m-%d %H:%M:%SZ", &broken) == 0)
 		snprintf(text, TIMES_SIZE, "%" PRId64, time);
 	return text;
 }

@@ -239,6 +239,7 @@ static int rename_locked(struct memory *m, const struct store_key *from, const s
 	if (status == STORE_OK && bury(m, from, update->now, &grave) != STORE_OK) {
 		struct entry **link = link_of(m, to), *unwanted = *link;
 
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): keep has just put it there */
 		*link = unwanted->next;
 		free(unwanted);
 		record_free(ret);

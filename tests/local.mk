@@ -38,7 +38,7 @@ if HAVE_GDBM
 TESTS += $(web_tests)
 endif
 dist_check_SCRIPTS += $(web_tests) tests/web/on-a-socket
-EXTRA_DIST += tests/web/browser.py tests/web/lib.sh tests/web/visitor.sh tests/web/signal_workers.py tests/long/debian.sh tests/long/fresh.sh tests/long/valgrind.sh
+EXTRA_DIST += tests/build/man.py tests/web/browser.py tests/web/lib.sh tests/web/visitor.sh tests/web/signal_workers.py tests/long/debian.sh tests/long/fresh.sh tests/long/valgrind.sh
 
 check_PROGRAMS += tests/web/load
 tests_web_load_SOURCES = tests/web/load.c
@@ -47,9 +47,11 @@ tests_web_load_LDADD = $(PTHREAD_LIBS)
 # What the sources say about themselves is the same whatever they are compiled with.
 build_tests = \
 	tests/build/headers.sh \
+	tests/build/house.sh \
 	tests/build/layers.sh \
 	tests/build/man.sh \
 	tests/build/names.sh \
+	tests/build/sandbox.sh \
 	tests/build/shell.sh \
 	tests/build/size.sh \
 	tests/build/warnings.sh

@@ -129,7 +129,7 @@ static bool plausible(const struct image *image, const struct element *element)
 {
 	return element->hash >= 0 && element->key_size == STORE_KEY_SIZE && element->record_size >= (int32_t)RECORD_HEADER_SIZE &&
 	       element->record_size <= (int32_t)RECORD_MAX && element->at > 0 && (uint64_t)element->at < image->size &&
-	       (uint64_t)(element->key_size + element->record_size) <= image->size - (uint64_t)element->at &&
+	       (uint64_t)element->key_size + (uint64_t)element->record_size <= image->size - (uint64_t)element->at &&
 	       memcmp(element->key_start, image->octets + element->at, sizeof(element->key_start)) == 0;
 }
 

@@ -165,6 +165,7 @@ static int end_begun(struct journal *journal, unsigned number)
 		status = journal_segment(journal, (uint32_t)(begun >> 32), &segment);
 		if (status != STORE_OK)
 			return status == STORE_ABSENT ? STORE_UNAVAILABLE : status;
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): journal_segment has set it where it is STORE_OK */
 		segment_end_begun(segment, begun, number, journal->seed);
 	}
 	(void)journal_ticket(journal);
@@ -376,8 +377,10 @@ static int begin_next(struct journal *journal, uint32_t last, size_t frame, stru
 		return STORE_BUSY;
 	if (!*next)
 		status = make_locked(journal, last + 1, frame, next);
-	if (status != STORE_OK)
+	if (status != STORE_OK) {
+		*next = NULL; /* it may have been made, and let go */
 		return status;
+	}
 	(void)set_view(journal, *next);
 	*next = NULL;
 	/* A merge may raise the first meanwhile; the last is ours alone. */

@@ -32,12 +32,18 @@ ok "it builds" make -C "$work/shared" -s -j2
 ok "it installs" make -C "$work/shared" -s install DESTDIR="$root"
 for file in include/sesame.h include/sesame-fcgi.h lib/libsesame.so.0 lib/libsesame-fcgi.so.0 lib/pkgconfig/sesame.pc \
 	lib/pkgconfig/sesame-fcgi.pc libexec/sesame/cgi-bin/session_test libexec/sesame/cgi-bin/login_test \
-	libexec/sesame/deploy/supervise share/man/man3/sesame.3 \
+	libexec/sesame/deploy/supervise share/man/man3/sesame.3 share/man/man3/sess_commit.3 \
+	share/man/man3/sess_add.3 share/man/man3/http_puts.3 \
 	share/man/man5/sesame.conf.5 share/man/man8/session_test.8 share/man/man8/login_test.8 share/man/man8/sesamectl.8 sbin/sesamectl \
 	share/bash-completion/completions/sesamectl share/sesame/deploy/lighttpd/sesame.conf \
 	share/sesame/deploy/lighttpd/lighttpd.conf share/doc/sesame/README.md; do
 	ok "/usr/$file is there" test -e "$root/usr/$file"
 done
+for library in libsesame libsesame-fcgi; do
+	is "$(readelf -d "$root/usr/lib/$library.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" "$library.so.0" "$library has its soname"
+done
+like "$(MANPATH=$root/usr/share/man mandoc -l "$root/usr/share/man/man3/sess_commit.3" | head -1)" 'SESS_COMMIT' "a page reads"
+is "$(cat "$root/usr/share/man/man3/sess_add.3")" ".so man3/sess_set.3" "a function without a page of its own leads to one"
 ok "the shared library is what its header says" env SESAME_BUILD="$work/shared" sh "$SESAME_SOURCE/tests/lib/interface.sh"
 
 # The program in README.md.

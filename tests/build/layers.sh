@@ -46,6 +46,7 @@ one_file() {
 one_file libgcrypt 'gcrypt\.h' lib/crypto.c
 one_file libcrypt 'crypt\.h' cgi-bin/password.c
 one_file libfcgi 'fcgi(app|os|misc|_stdio|_config)\.h|fastcgi\.h' lib/serve_fcgi.c
+one_file libseccomp 'seccomp\.h' lib/serve_seccomp.c
 one_file GDBM 'gdbm\.h' store/gdbm/base.c
 one_file xxHash 'xxhash\.h' store/record.c
 tap_done

@@ -14,7 +14,7 @@ exported() {
 	sed -n 's/^[[:space:]]*\([a-z_]*\);.*/\1/p' "$1" | sort -u
 }
 
-is "$(exported libsesame.map)" "$(declared sesame.h sess)" "libsesame.map lists the functions of sesame.h"
+is "$(exported libsesame.map)" "$(declared sesame.h sess | grep -vx sess_prepare)" "libsesame.map lists the functions of sesame.h"
 is "$(exported libsesame-fcgi.map)" "$({
 	declared sesame-fcgi.h http
 	echo sess_serve

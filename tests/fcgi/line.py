@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """Several processes on one socket: as many take part as are needed, and who is stopped or killed is in nobody's way."""
 
+import os
 import signal
 import threading
 import time
@@ -31,6 +32,15 @@ def at_once(program, count, milliseconds):
     return answers, time.monotonic() - begun
 
 
+def all_stopped(pid):
+    """Each thread: one that is not yet may still take a connection, and stop with it."""
+    states = []
+    for task in os.listdir('/proc/%d/task' % pid):
+        with open('/proc/%d/task/%s/stat' % (pid, task)) as stat:
+            states.append(stat.read().rpartition(') ')[2][0])
+    return set(states) == {'T'}
+
+
 def ticks(program):
     """Processor time of all its processes, in the system's ticks."""
     total = 0
@@ -52,6 +62,7 @@ with Program([LOOP_TEST], THREADS=2) as p:
            time.monotonic() - begun)
 
     processes[second].send_signal(signal.SIGSTOP)
+    wait_until(lambda: all_stopped(second))
     begun = time.monotonic()
     third = who(p)
     tap.ok(third not in (first, second) and time.monotonic() - begun < 5, 'when that one is stopped, another one answers soon',

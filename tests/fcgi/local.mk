@@ -11,11 +11,12 @@ fcgi_tests = \
 	tests/fcgi/kept.py \
 	tests/fcgi/limits.py \
 	tests/fcgi/line.py \
+	tests/fcgi/sandbox.py \
 	tests/fcgi/stop.py
 
 TESTS += $(fcgi_tests)
 if HAVE_GDBM
-TESTS += tests/fcgi/resources.py
+TESTS += tests/fcgi/authorizer.py tests/fcgi/resources.py
 endif
-dist_check_SCRIPTS += $(fcgi_tests) tests/fcgi/resources.py
+dist_check_SCRIPTS += $(fcgi_tests) tests/fcgi/authorizer.py tests/fcgi/resources.py
 EXTRA_DIST += tests/fcgi/fcgi_client.py

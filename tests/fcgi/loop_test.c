@@ -1,11 +1,21 @@
 /*
  * loop_test - handlers that a test of the accept loop needs: slow ones, wide ones, and one that counts how often it ran.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,6 +118,114 @@ static void loop_test_elsewhere(struct http *h, struct sess *s)
 	http_redirect(h, "//elsewhere.example/");
 }
 
+/* ---- what an intruder would do, by name; each returns what came of it, errno with it -------------------------------- */
+
+static long escape_execute(void)
+{
+	char *arguments[] = { "/bin/true", NULL };
+
+	return execv(arguments[0], arguments);
+}
+
+static long escape_fork(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	return child > 0 ? waitpid(child, NULL, 0) : child;
+}
+
+static long escape_trace(void)
+{
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static long escape_connect(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static long escape_kill(void)
+{
+	return kill(getppid(), 0);
+}
+
+static long escape_read(void)
+{
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+}
+
+static long escape_list(void)
+{
+	return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static long escape_write(void)
+{
+	return open("/var/tmp/sesame-test-escape", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static long escape_code(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+}
+
+/* What is no escape: the state folder is there to be written to. */
+static long escape_state(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/written", getenv("STATE_DIRECTORY"));
+	return open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static void *escape_thread_main(void *context)
+{
+	return context;
+}
+
+static long escape_thread(void)
+{
+	pthread_t thread;
+
+	errno = pthread_create(&thread, NULL, escape_thread_main, NULL);
+	return errno != 0 ? -1 : pthread_join(thread, NULL);
+}
+
+static long escape_core(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_CORE, &limit);
+}
+
+static const struct {
+	const char *name;
+	long (*run)(void);
+} escapes[] = {
+	{ "execute", escape_execute }, { "fork", escape_fork },   { "trace", escape_trace }, { "connect", escape_connect },
+	{ "kill", escape_kill },       { "read", escape_read },   { "list", escape_list },   { "write", escape_write },
+	{ "code", escape_code },       { "state", escape_state }, { "core", escape_core },   { "thread", escape_thread },
+};
+
+/* Does what QUERY_STRING names, and says what came of it. */
+static void loop_test_escape(struct http *h, struct sess *s)
+{
+	const char *name = http_param(h, "QUERY_STRING");
+	long result;
+
+	(void)s;
+	for (size_t i = 0; name && i < sizeof escapes / sizeof escapes[0]; i++)
+		if (strcmp(escapes[i].name, name) == 0) {
+			errno = 0;
+			result = escapes[i].run();
+			http_answer(h, 200, result >= 0 ? "done" : strerrorname_np(errno));
+			return;
+		}
+	http_answer(h, 404, "no such escape");
+}
+
 static void loop_test_nothing(struct http *h, struct sess *s)
 {
 	(void)h;
@@ -124,6 +242,7 @@ static const struct http_route loop_test_routes[] = {
 	{ "POST", "/field", loop_test_field, HTTP_ROUTE_STATIC },
 	{ "GET", "/headers", loop_test_headers, HTTP_ROUTE_STATIC },
 	{ "GET", "/elsewhere", loop_test_elsewhere, HTTP_ROUTE_STATIC },
+	{ "GET", "/escape", loop_test_escape, HTTP_ROUTE_STATIC },
 	{ "GET", "/nothing", loop_test_nothing, HTTP_ROUTE_STATIC },
 	{ NULL, NULL, NULL, 0 },
 };

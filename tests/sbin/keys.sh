@@ -133,7 +133,8 @@ run check-config
 is "$status:$told" "0:" "check-config ends well where all is"
 like "$said" "^STATE_DIRECTORY +$STATE_DIRECTORY  \\(environment\\)\$" "each setting is told, and where it came from"
 like "$said" "^THREADS +8  \\(default\\)\$" "defaults, too"
-is "$(printf '%s\n' "$said" | grep -c '^[A-Z_]* .*(.*)$')" "$(grep -c '^\.It Ev' "$SESAME_SOURCE/man/sesame.conf.5")" "all that sesame.conf(5) has"
+is "$(printf '%s\n' "$said" | grep -c '^[A-Z_]* .*(.*)$')" \
+	"$(grep -c '^\.It Ev' "$SESAME_SOURCE/man/sesame.conf.5")" "all that sesame.conf(5) has"
 SECRET_KEY=$first "$ctl" check-config >"$work/said"
 like "$(cat "$work/said")" "^SECRET_KEY +\\(hidden\\)  \\(environment\\)\$" "a secret is not shown"
 SESSION_STORE=redis://visitor:swordfish@example.org/0 "$ctl" check-config >"$work/said" 2>&1

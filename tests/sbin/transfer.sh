@@ -89,7 +89,8 @@ run import "$work/wrong"
 like "$status:$told" "^65:sesamectl: $work/wrong:1: it is not the first line" "another kind of file is refused"
 run import "$work/not-there"
 is "$status" 65 "so is one that is not there"
-printf '%s\n%s\n' '{"format":"sesame-export","version":1}' "{$key,\"created\":1,\"used\":1,\"idle_deadline\":2,\"final_deadline\":3,\"fields\":[]}" \
+printf '%s\n%s\n' '{"format":"sesame-export","version":1}' \
+	"{$key,\"created\":1,\"used\":1,\"idle_deadline\":2,\"final_deadline\":3,\"fields\":[]}" \
 	>"$work/expired"
 run import --json "$work/expired"
 is "$status:$(value expired)" "0:1" "what has expired is not stored"

@@ -62,7 +62,8 @@ visitor() {
 	is "$(visits_of "$body")" 1 "another browser begins with its own first visit"
 	ok "another browser has another id" test -n "$other" -a "$other" != "$id"
 
-	ask POST "$mount/click" -b "jp_token=$(cookie)" -H 'Sec-Fetch-Site: same-origin' -H 'Accept: application/json' --data "session_id=$other"
+	ask POST "$mount/click" -b "jp_token=$(cookie)" -H 'Sec-Fetch-Site: same-origin' -H 'Accept: application/json' \
+		--data "session_id=$other"
 	is "$(session_id_of "$body")" "$id" "an id in the body is not looked at: the cookie's counts"
 	ask POST "$mount/click" -H 'Sec-Fetch-Site: same-origin' -H 'Accept: application/json' --data "session_id=$id"
 	unlike "$body" "$id" "an id in the body without a cookie reaches nobody's session"
