@@ -278,8 +278,8 @@ static int try_join(int folder, const struct store_options *options, struct memb
 }
 
 /*
- * Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. STORE_BUSY when somebody is there: one
- * who makes it stays when it is made, so that to wait for being alone would be to wait for ever.
+ * Nobody may be in the store while the control file is made; somebody else may have made it meanwhile. STORE_BUSY when somebody is there:
+ * one who makes it stays when it is made, so that to wait for being alone would be to wait for ever.
  */
 static int make_if_needed(int folder, const struct store_options *options)
 {
