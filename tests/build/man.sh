@@ -23,7 +23,7 @@ work=$(mktemp -d) || bail_out "no temporary folder"
 trap 'rm -rf "$work"' EXIT
 is "$(/usr/bin/python3 tests/build/man.py "$work" 2>&1)" "" "every function has its page, with the header's words"
 for example in "$work"/*.c; do
-	ok "the example of $(basename "$example" | sed 's/\..*//')(3) compiles" ${CC:-cc} \
+	ok "the example of $(basename "$example" | sed 's/\..*//')(3) compiles" "${CC:-cc}" \
 		-std=c99 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Werror -Ilib \
 		"$example"
 done

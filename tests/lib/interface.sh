@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 }
 END
 
-sed 's,/\*.*\*/,,; /^ \*/d' "$SESAME_SOURCE/lib/sesame.h" | grep -o '\<sess_[a-z_]*(' | tr -d '(' | sort -u >"$folder/declared"
+sed 's,/\*.*\*/,,; /^ \*/d; /^typedef/d' "$SESAME_SOURCE/lib/sesame.h" | grep -o '\<sess_[a-z_]*(' | tr -d '(' | sort -u >"$folder/declared"
 
 library=$SESAME_BUILD/lib/.libs/libsesame.so
 if [ -e "$library" ]; then
