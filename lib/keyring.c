@@ -62,9 +62,9 @@ bool keyring_same(const struct keyring *a, const struct keyring *b)
 }
 
 /* The signing key goes to the front, others to the end. */
-static int add(struct keyring *ring, const char *text, int64_t until, bool signs)
+static int add(struct keyring *ring, const char *text, int64_t until, bool signs, bool next)
 {
-	struct keyring_key key = { strdup(text), strlen(text), until };
+	struct keyring_key key = { strdup(text), strlen(text), until, next };
 
 	if (!key.text)
 		return SESS_MEMORY;
@@ -149,7 +149,7 @@ static const char *take_line(struct keyring *ring, char *text, bool allow_weak, 
 	if (reason)
 		return reason;
 	*signed_by = *signed_by || line.signs;
-	return add(ring, line.key, line.until, line.signs) == SESS_OK ? NULL : "out of memory";
+	return add(ring, line.key, line.until, line.signs, line.next) == SESS_OK ? NULL : "out of memory";
 }
 
 static int read_lines(struct keyring_source *source, struct keyring *ring, char *text, struct sess_why *why)
@@ -384,7 +384,7 @@ static int take_secret(struct keyring_source *source, struct keyring *ring, stru
 	const char *reason = keyring_key_fault(source->secret, source->allow_weak, &ring->weak);
 
 	if (!reason)
-		return add(ring, source->secret, INT64_MAX, true);
+		return add(ring, source->secret, INT64_MAX, true, false);
 	why_write(why, "SECRET_KEY: %s", reason);
 	return SESS_SETTINGS;
 }

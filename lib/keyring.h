@@ -22,6 +22,7 @@ struct keyring_key {
 	char *text;
 	size_t size;
 	int64_t until; /* Unix seconds from which it is not believed; INT64_MAX: for ever */
+	bool next;     /* it is to sign soon: what it signed is no older than what the first one signs */
 };
 
 /* The keys in force at one time. The first signs, all verify. */

@@ -19,6 +19,7 @@ struct derived {
 	struct crypto_key *justpy;
 	struct crypto_key *csrf;
 	int64_t until;
+	bool next; /* signs elsewhere already */
 };
 
 struct signer {
@@ -74,6 +75,7 @@ static bool derive(struct signer *s, struct derived *ret, const struct keyring_k
 	bool timestamped = s->layout == SIGNER_TIMESTAMPED, justpy = !timestamped || s->accept_justpy;
 
 	ret->until = secret->until;
+	ret->next = secret->next;
 	ret->csrf = derive_hmac(secret, "sesame.csrf.", cookie_name);
 	if (timestamped)
 		ret->timestamped = derive_hmac(secret, "sesame.session.", cookie_name);
@@ -200,6 +202,12 @@ static bool in_force(const struct derived *key, int64_t now)
 	return now < key->until;
 }
 
+/* A program that has switched to the next key already is not to be undone by one that has yet to. */
+static bool is_old(const struct signer *s, size_t key)
+{
+	return key > 0 && !s->keys[key].next;
+}
+
 static void token_fill(struct signer_token *ret, const char *id, enum signer_layout layout, int64_t issued, bool outdated)
 {
 	memcpy(ret->id, id, SIGNER_ID_LENGTH);
@@ -221,7 +229,7 @@ static enum signer_verdict verify_timestamped(const struct signer *s, const char
 		if (!in_force(&s->keys[i], now) ||
 		    !signature_matches(s->keys[i].timestamped, CRYPTO_SHA256, text, signed_size, text + signed_size + 1))
 			continue;
-		token_fill(ret, text, SIGNER_TIMESTAMPED, issued, i > 0);
+		token_fill(ret, text, SIGNER_TIMESTAMPED, issued, is_old(s, i));
 		return issued - now > SIGNER_AHEAD || now - issued > s->lifetime ? SIGNER_EXPIRED : SIGNER_GOOD;
 	}
 	return SIGNER_FORGED;
@@ -235,7 +243,7 @@ static enum signer_verdict verify_justpy(const struct signer *s, const char *tex
 		if (!in_force(&s->keys[i], now) ||
 		    !signature_matches(s->keys[i].justpy, CRYPTO_SHA1, text, SIGNER_ID_LENGTH, text + SIGNER_ID_LENGTH + 1))
 			continue;
-		token_fill(ret, text, SIGNER_JUSTPY, 0, i > 0 || s->layout != SIGNER_JUSTPY);
+		token_fill(ret, text, SIGNER_JUSTPY, 0, is_old(s, i) || s->layout != SIGNER_JUSTPY);
 		return SIGNER_GOOD;
 	}
 	return SIGNER_FORGED;

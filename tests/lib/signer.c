@@ -15,7 +15,7 @@ static struct signer *make(const char *name, enum signer_layout layout, bool acc
 	struct signer *s;
 
 	for (unsigned i = 0; i < count; i++)
-		ring->keys[i] = (struct keyring_key){ strdup(keys[i]), strlen(keys[i]), i == 0 ? INT64_MAX : until };
+		ring->keys[i] = (struct keyring_key){ strdup(keys[i]), strlen(keys[i]), i == 0 ? INT64_MAX : until, false };
 	ring->count = count;
 	s = signer_new(ring, &options);
 	keyring_free(ring);

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	options.cookie_name = argv[2];
 	now = strtoll(argv[3], NULL, 10);
 	for (int i = 4; i < argc; i++)
-		ring.keys[ring.count++] = (struct keyring_key){ argv[i], strlen(argv[i]), INT64_MAX };
+		ring.keys[ring.count++] = (struct keyring_key){ argv[i], strlen(argv[i]), INT64_MAX, false };
 	s = signer_new(&ring, &options);
 	while (s && fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = '\0';

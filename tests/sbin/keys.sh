@@ -81,6 +81,13 @@ run rotate-keys announce --json
 is "$status:$(value announced):$(verbs)" "0:False:#keptbyoperations,sign,verifynext," "once"
 run verify --json "$token"
 is "$(value verdict):$(value outdated)" "good:False" "what was signed is good, and stays as it is"
+cp "$keys" "$work/announced"
+sed 's/^sign /verify /; s/^verify \([^ ]*\) next/sign \1/' "$keys" >"$work/switched"
+cat "$work/switched" >"$keys"
+early=$(echo "$id" | "$ctl" sign)
+cat "$work/announced" >"$keys"
+run verify --json "$early"
+is "$(value verdict):$(value outdated)" "good:False" "a program that has yet to switch leaves the cookies of one that has"
 run rotate-keys switch --json
 is "$status:$(verbs)" "0:#keptbyoperations,verifyuntil,sign," "then it signs, and the other one is believed for a time"
 like "$said" "\"old_key_until\":\"$(date -u -d @$(($(date +%s) + 2592000 + 86400)) +%Y-%m-%dT)" \
