@@ -11,6 +11,7 @@ lib_tests = \
 	tests/lib/origin \
 	tests/lib/outage \
 	tests/lib/races \
+	tests/lib/rotation \
 	tests/lib/session \
 	tests/lib/signer \
 	tests/lib/threads
@@ -49,6 +50,8 @@ tests_lib_outage_SOURCES = tests/lib/outage.c tests/lib/visitor.h
 tests_lib_outage_LDADD = $(LIB_TEST_LIBS)
 tests_lib_races_SOURCES = tests/lib/races.c tests/lib/visitor.h tests/store/folder.h
 tests_lib_races_LDADD = $(LIB_TEST_LIBS)
+tests_lib_rotation_SOURCES = tests/lib/rotation.c tests/store/folder.h tests/tap.h
+tests_lib_rotation_LDADD = $(LIB_TEST_LIBS)
 tests_lib_session_SOURCES = tests/lib/session.c tests/lib/visitor.h
 tests_lib_session_LDADD = $(LIB_TEST_LIBS)
 tests_lib_signer_SOURCES = tests/lib/signer.c tests/lib/visitor.h
