@@ -27,18 +27,16 @@ struct usage {
 	long sleeps;
 };
 
-enum kind { NONE, STRIPE, GROWTH, VIEWS, FILES, MERGING, SYNCING, PREPARING, OWN, KEEPERS, KINDS };
+enum kind { NONE, STRIPE, GROWTH, FILES, MERGING, SYNCING, PREPARING, UNASKED, KINDS };
 
 static const char *const names[KINDS] = { "none",
 	                                  "the lock of a stripe",
 	                                  "the lock for new segments and more room",
-	                                  "a process's lock for its views of segments",
 	                                  "a process's lock for one GDBM file",
 	                                  "merging",
 	                                  "syncing",
 	                                  "preparing",
-	                                  "what a request holds for itself",
-	                                  "a lock of the store's threads" };
+	                                  "what nobody asks for" };
 
 static _Thread_local struct {
 	const void *lock;
@@ -49,7 +47,7 @@ static _Thread_local struct {
 static _Atomic int64_t longest_time[KINDS]; /* set with noting held, as the others */
 static int64_t longest_processor[KINDS];
 static _Atomic int64_t longest_asleep; /* of those in which the holder waited in the kernel, of the kinds up to FILES */
-static _Atomic(const void *) keepers;  /* with it the store's threads wait for each other, and no request */
+static _Atomic(const void *) keepers;  /* the lock with which the store's threads wait for each other */
 static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 
 int __real_pthread_mutex_lock(pthread_mutex_t *lock);
@@ -72,28 +70,31 @@ static struct usage usage_now(void)
 	    struct usage){ .time = clock_ns(CLOCK_MONOTONIC), .processor = clock_ns(CLOCK_THREAD_CPUTIME_ID), .sleeps = rusage.ru_nvcsw };
 }
 
-/* What a request holds for its own reading and changing is not what is asked for here; making room in the journal is. */
-static enum kind kind_of(const void *lock, bool views)
+/*
+ * What a request holds for its own reading and changing is not asked for; making room in the journal is. Nor is the lock with which the
+ * store's threads wait for each other, and no request.
+ */
+static enum kind kind_of(const void *lock)
 {
 	uintptr_t at = (uintptr_t)lock - atomic_load_explicit(&control, memory_order_relaxed);
 
 	if (lock == atomic_load_explicit(&keepers, memory_order_relaxed))
-		return KEEPERS;
+		return UNASKED;
 	if (at >= sizeof(struct control))
-		return requests ? OWN : views ? VIEWS : FILES;
+		return requests ? UNASKED : FILES;
 	return at == offsetof(struct control, merging)     ? MERGING
 	       : at == offsetof(struct control, syncing)   ? SYNCING
 	       : at == offsetof(struct control, growth)    ? GROWTH
 	       : at == offsetof(struct control, preparing) ? PREPARING
-	       : requests                                  ? OWN
+	       : requests                                  ? UNASKED
 	                                                   : STRIPE;
 }
 
-static void note_taken(const void *lock, bool views)
+static void note_taken(const void *lock)
 {
 	enum kind kind;
 
-	if (atomic_load_explicit(&control, memory_order_relaxed) == 0 || (kind = kind_of(lock, views)) == OWN)
+	if (atomic_load_explicit(&control, memory_order_relaxed) == 0 || (kind = kind_of(lock)) == UNASKED)
 		return;
 	for (unsigned i = 0; i < HELD_AT_ONCE; i++)
 		if (!mine[i].lock) {
@@ -139,63 +140,40 @@ static void note_let_go(const void *lock)
 
 int __real_pthread_mutex_trylock(pthread_mutex_t *lock);
 int __real_pthread_mutex_clocklock(pthread_mutex_t *lock, clockid_t clock, const struct timespec *until);
-int __real_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
-int __real_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
-int __real_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 int __real_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until);
 
 int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
 int __wrap_pthread_mutex_trylock(pthread_mutex_t *lock);
 int __wrap_pthread_mutex_clocklock(pthread_mutex_t *lock, clockid_t clock, const struct timespec *until);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock);
-int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
-int __wrap_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
-int __wrap_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until);
 
-/* The only lock of this kind in the store is the one for views. */
-static int taken(const void *lock, bool views, int error)
+static int taken(const void *lock, int error)
 {
 	if (error == 0)
-		note_taken(lock, views);
+		note_taken(lock);
 	return error;
 }
 
 int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
 {
-	return taken(lock, false, __real_pthread_mutex_lock(lock));
+	return taken(lock, __real_pthread_mutex_lock(lock));
 }
 
 int __wrap_pthread_mutex_trylock(pthread_mutex_t *lock)
 {
-	return taken(lock, false, __real_pthread_mutex_trylock(lock));
+	return taken(lock, __real_pthread_mutex_trylock(lock));
 }
 
 int __wrap_pthread_mutex_clocklock(pthread_mutex_t *lock, clockid_t clock, const struct timespec *until)
 {
-	return taken(lock, false, __real_pthread_mutex_clocklock(lock, clock, until));
+	return taken(lock, __real_pthread_mutex_clocklock(lock, clock, until));
 }
 
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock)
 {
 	note_let_go(lock);
 	return __real_pthread_mutex_unlock(lock);
-}
-
-int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
-{
-	return taken(lock, true, __real_pthread_rwlock_rdlock(lock));
-}
-
-int __wrap_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
-{
-	return taken(lock, true, __real_pthread_rwlock_wrlock(lock));
-}
-
-int __wrap_pthread_rwlock_unlock(pthread_rwlock_t *lock)
-{
-	note_let_go(lock);
-	return __real_pthread_rwlock_unlock(lock);
 }
 
 /* Who waits does not hold it. */
@@ -206,7 +184,7 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lo
 	atomic_store(&keepers, lock);
 	note_let_go(lock);
 	error = __real_pthread_cond_timedwait(condition, lock, until);
-	note_taken(lock, false);
+	note_taken(lock);
 	return error;
 }
 

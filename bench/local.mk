@@ -19,7 +19,6 @@ bench_store_SOURCES = \
 	tests/store/folder.h
 bench_store_LDFLAGS = \
 	-Wl,--wrap=pthread_mutex_lock -Wl,--wrap=pthread_mutex_trylock -Wl,--wrap=pthread_mutex_clocklock \
-	-Wl,--wrap=pthread_mutex_unlock -Wl,--wrap=pthread_rwlock_rdlock -Wl,--wrap=pthread_rwlock_wrlock \
-	-Wl,--wrap=pthread_rwlock_unlock -Wl,--wrap=pthread_cond_timedwait
+	-Wl,--wrap=pthread_mutex_unlock -Wl,--wrap=pthread_cond_timedwait
 bench_store_LDADD = store/libstore.la $(GDBM_LIBS) $(PTHREAD_LIBS)
 endif

@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include <sesame-fcgi.h>
+#include "cgi-bin/page.h"
 
 #define AUTHORIZER_LOCATION_SIZE 1800 /* octets; all headers of an answer have little more */
 
@@ -40,28 +40,6 @@ static void authorizer_open(struct http *h, const char *id, const char *user)
 	http_begin(h, 200, "text/plain");
 }
 
-/* Appends text to the location, encoded as the value of a query's field (RFC 3986, 2.3). False when there is no room. */
-static bool authorizer_encode(char *location, const char *text)
-{
-	static const char plain[] = "/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	static const char digits[] = "0123456789ABCDEF";
-	size_t n = strlen(location);
-
-	for (; *text; text++) {
-		if (n + 4 > AUTHORIZER_LOCATION_SIZE)
-			return false;
-		if (strchr(plain, *text)) {
-			location[n++] = *text;
-			continue;
-		}
-		location[n++] = '%';
-		location[n++] = digits[(unsigned char)*text >> 4];
-		location[n++] = digits[*text & 15];
-	}
-	location[n] = '\0';
-	return true;
-}
-
 /* The address that was asked for, if it can be asked for again and is one of this site: "//host" and "/\host" would be another's. */
 static const char *authorizer_way_back(const struct http *h)
 {
@@ -84,7 +62,7 @@ static void authorizer_locate(const struct http *h, const char *login, char *loc
 	if (!back)
 		return;
 	strcpy(location + size, strchr(login, '?') ? "&next=" : "?next=");
-	if (!authorizer_encode(location, back))
+	if (!page_encode(location, AUTHORIZER_LOCATION_SIZE, back, PAGE_PLAIN))
 		location[size] = '\0';
 }
 

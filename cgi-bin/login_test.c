@@ -1,7 +1,7 @@
 /*
  * login_test - who is logged in, and on which devices.
  *
- *     GET  P, P/         the account: who is logged in, and since when; the form to log in where nobody is
+ *     GET  P, P/         the account: who is logged in; the form to log in where nobody is
  *     GET  P/login       the form; ?next=/PATH leads back there afterwards
  *     POST P/login       user, password, next
  *     POST P/logout      ends this session
@@ -107,11 +107,17 @@ static struct login_test_page login_test_prepare(struct http *h, struct sess *s)
 	return p;
 }
 
-/* A form with one button; look is empty or one of its attributes. */
-static void login_test_button(const struct login_test_page *p, const char *action, const char *text, const char *look)
+/* The beginning of a form that posts to action. */
+static void login_test_form_begin(const struct login_test_page *p, const char *action)
 {
 	http_printf(p->h, "<form method=\"post\" action=\"%s/%s\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount,
 	            action, p->token);
+}
+
+/* A form with one button; look is empty or one of its attributes. */
+static void login_test_button(const struct login_test_page *p, const char *action, const char *text, const char *look)
+{
+	login_test_form_begin(p, action);
 	http_printf(p->h, "<button%s>%s</button>\n</form>\n", look, text);
 }
 
@@ -173,8 +179,7 @@ static void login_test_fields(const struct login_test_page *p, const char *user,
 {
 	struct http *h = p->h;
 
-	http_printf(h, "<form method=\"post\" action=\"%s/login\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n", p->mount,
-	            p->token);
+	login_test_form_begin(p, "login");
 	http_puts(h, "<input type=\"hidden\" name=\"next\" value=\"");
 	http_puts_html(h, next);
 	http_printf(h,
@@ -384,8 +389,8 @@ static void login_test_device_item(const struct login_test_page *p, const struct
 	login_test_time(h, d->created);
 	http_puts(h, ", last seen ");
 	login_test_time(h, d->used);
-	http_printf(h, "</p>\n<form method=\"post\" action=\"%s/end\">\n<input type=\"hidden\" name=\"csrf_token\" value=\"%s\">\n",
-	            p->mount, p->token);
+	http_puts(h, "</p>\n");
+	login_test_form_begin(p, "end");
 	http_printf(h, "<input type=\"hidden\" name=\"handle\" value=\"%s\">\n<button class=\"quiet\" aria-label=\"Log out%s: ", d->handle,
 	            d->current ? "" : " there");
 	http_puts_html(h, d->device);

@@ -2,7 +2,6 @@
 
 #include "cgi-bin/page.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char page_base[] =
@@ -24,23 +23,37 @@ static const char page_icon_svg[] =
     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 16\"><circle cx=\"8\" cy=\"8\" r=\"7\" fill=\"#1552b8\"/>"
     "<path d=\"M4.5 8.5l2.5 2.5 4.5-5.5\" fill=\"none\" stroke=\"#fff\" stroke-width=\"2\"/></svg>\n";
 
+bool page_encode(char *address, size_t size, const char *text, const char *plain)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t n = strlen(address);
+
+	for (; *text && n + 4 < size; text++) {
+		if (strchr(plain, *text)) {
+			address[n++] = *text;
+			continue;
+		}
+		address[n++] = '%';
+		address[n++] = digits[(unsigned char)*text >> 4];
+		address[n++] = digits[*text & 15];
+	}
+	address[n] = '\0';
+	return *text == '\0';
+}
+
 void page_mount(const struct http *h, char *mount, size_t size)
 {
-	static const char plain[] = "/-._~!$()*,;:@0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	const char *script = http_param(h, "SCRIPT_NAME");
-	size_t n = 0;
+	size_t n;
 
-	for (; script && *script && n + 4 < size; script++) {
-		if (strchr(plain, *script))
-			mount[n++] = *script;
-		else
-			n += (size_t)snprintf(mount + n, 4, "%%%02X", (unsigned char)*script);
-	}
-	mount[n] = '\0';
+	mount[0] = '\0';
 	/* "//host/click" would be another host's. */
-	if (mount[0] != '/' || mount[1] == '/' || (script && *script))
+	if (!script || script[0] != '/' || script[1] == '/' || !page_encode(mount, size, script, PAGE_PLAIN "!$()*,;:@")) {
 		mount[0] = '\0';
-	else if (mount[n - 1] == '/')
+		return;
+	}
+	n = strlen(mount);
+	if (mount[n - 1] == '/')
 		mount[n - 1] = '\0';
 }
 

@@ -10,9 +10,15 @@
 
 /* Nothing but what the program itself serves, and nothing inside a page. */
 #define PAGE_POLICY                                                                                                                        \
-	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri "       \
-	"'none'; "                                                                                                                         \
-	"frame-ancestors 'none'"
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "                \
+	"base-uri 'none'; frame-ancestors 'none'"
+
+/* What stands in an address as it is: '/', and the unreserved ones of RFC 3986, 2.3. */
+#define PAGE_PLAIN "/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* Appends text to address, which has size octets, each octet that is not in plain as %XX. False when there is no room: a part is there
+ * then. */
+bool page_encode(char *address, size_t size, const char *text, const char *plain);
 
 /* Writes the mount, the path that comes before PATH_INFO, as a URL path; "" when it cannot be one, and at the root. */
 void page_mount(const struct http *h, char *mount, size_t size);

@@ -5,8 +5,6 @@
 #include "lib/reserved.h"
 #include "lib/session.h"
 
-#define TRIES 8 /* of a race between the first additions */
-
 static int64_t value_of(const struct record *record, int64_t now)
 {
 	struct record_field field;
@@ -25,7 +23,6 @@ static int add(struct sess_manager *m, const struct store_key *key, int64_t delt
 		.until = RECORD_NEVER,
 	};
 	struct store_update update = {
-		.condition = STORE_IF_PRESENT,
 		.now = now,
 		.idle_deadline = now + seconds,
 		.final_deadline = now + seconds,
@@ -33,15 +30,8 @@ static int add(struct sess_manager *m, const struct store_key *key, int64_t delt
 		.changes = &change,
 		.count = 1,
 	};
-	int status = STORE_BUSY;
 
-	for (int i = 0; i < TRIES; i++) {
-		status = store_apply(m->store, key, &update, ret);
-		if (status != STORE_ABSENT && status != STORE_EXISTS && status != STORE_DAMAGED)
-			break;
-		update.condition = status == STORE_EXISTS ? STORE_IF_PRESENT : STORE_IF_ABSENT;
-	}
-	return status;
+	return manager_apply(m, key, &update, ret);
 }
 
 int sess_counter_add(struct sess_manager *m, const char *name, int64_t delta, int64_t seconds, int64_t *value)
@@ -66,9 +56,4 @@ int sess_counter_add(struct sess_manager *m, const char *name, int64_t delta, in
 		*value = value_of(&record, now);
 	record_free(&record);
 	return delta == 0 && status == STORE_ABSENT ? SESS_OK : session_error_of(status);
-}
-
-struct sess_manager *sess_manager_of(struct sess *s)
-{
-	return s->manager;
 }

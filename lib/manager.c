@@ -14,6 +14,8 @@
 #include "lib/origin.h"
 #include "lib/why.h"
 
+#define APPLY_TRIES 16 /* of a race between those who make a record */
+
 #define FIXED_LINES 128u /* octets for the lines other than Set-Cookie */
 
 static int64_t system_clock(void *context)
@@ -26,6 +28,20 @@ void manager_set_clock(struct sess_manager *m, int64_t (*clock)(void *context), 
 {
 	m->clock = clock;
 	m->clock_context = context;
+}
+
+int manager_apply(struct sess_manager *m, const struct store_key *key, struct store_update *update, struct record *ret)
+{
+	int status = STORE_BUSY;
+
+	update->condition = STORE_IF_PRESENT;
+	for (int i = 0; i < APPLY_TRIES; i++) {
+		status = store_apply(m->store, key, update, ret);
+		if (status != STORE_ABSENT && status != STORE_EXISTS && status != STORE_DAMAGED)
+			break;
+		update->condition = status == STORE_EXISTS ? STORE_IF_PRESENT : STORE_IF_ABSENT;
+	}
+	return status;
 }
 
 struct store_tombstone manager_tombstone(const struct sess_manager *m, int64_t now)

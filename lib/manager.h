@@ -42,6 +42,12 @@ struct sess_manager {
 int manager_open_for(struct sess_manager **ret, const char *conf, enum state_use use, struct sess_why *why) SESS_MUST_CHECK;
 
 /*
+ * As store_apply, on a record that may or may not be there (indexes, counters): update's condition is found out. STORE_BUSY or what the
+ * store said last where others make and end it again and again.
+ */
+int manager_apply(struct sess_manager *m, const struct store_key *key, struct store_update *update, struct record *ret);
+
+/*
  * What is left of a session that ends now. Until grace, late requests learn that it is gone. In justpy's layout the cookie would begin a
  * session of the same id anew for as long as somebody keeps it, so there the id stays buried for SESSION_LIFETIME.
  */

@@ -166,7 +166,7 @@ static bool serve_stop(struct serve *serve, const sigset_t *signals)
 	/* In this order: who sees the stop finds the time until which the queue is emptied. */
 	atomic_store(&serve->drain_until, now + SERVE_DRAIN);
 	atomic_store(&serve->stopping, true);
-	serve_line_end(serve);
+	serve_line_call(serve);
 	serve_rota_end(serve);
 	while (watchdog_present(&serve->watchdog) > 0) {
 		watchdog_interrupt(&serve->watchdog);

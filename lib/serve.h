@@ -134,8 +134,8 @@ void serve_line_tick(struct serve *serve, int64_t now, bool crowded);
 /* For the watchdog: how long it may sleep, in milliseconds; negative: for ever. */
 int serve_line_pause(const struct serve *serve);
 
-/* The process stops: the next in line takes part. */
-void serve_line_end(struct serve *serve);
+/* The next in line takes part as well: one more process is needed, or this one stops. */
+void serve_line_call(struct serve *serve);
 
 /* Serves the one request of a CGI program from environ and the standard streams. Returns the exit status. */
 int serve_cgi(const struct http_route *routes);

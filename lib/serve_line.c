@@ -30,16 +30,10 @@ void serve_line_wait(struct serve *serve)
 	atomic_store(&serve->line.engaged, true);
 }
 
-/* One more process is needed. */
-static void serve_line_call(struct serve *serve)
+void serve_line_call(struct serve *serve)
 {
 	if (atomic_exchange(&serve->line.has_lock, false))
 		(void)serve_line_lock(F_SETLK, F_UNLCK);
-}
-
-void serve_line_end(struct serve *serve)
-{
-	serve_line_call(serve);
 }
 
 /* The thread that waits for connections, or in line, finds out. */

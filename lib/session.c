@@ -99,6 +99,11 @@ struct sess *sess_begin(struct sess_manager *m, char *const *envp)
 	return s;
 }
 
+struct sess_manager *sess_manager_of(struct sess *s)
+{
+	return s->manager;
+}
+
 void sess_end(struct sess *s)
 {
 	if (!s)

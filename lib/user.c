@@ -120,14 +120,10 @@ int user_list_load(struct sess_manager *m, const char *user, int64_t now, struct
 
 /* ---- changing the index --------------------------------------------------------------------------------------------- */
 
-/*
- * Applies changes, of which the first is the mark of a new record. The idle deadline is the one that counts, and only grows: to the
- * deadline of the entry that stays longest.
- */
-static int apply(struct sess_manager *m, const char *user, const struct store_change *changes, size_t count, int64_t now, int64_t until,
-                 struct record *ret)
+/* The idle deadline is the one that counts, and only grows: to the deadline of the entry that stays longest. INT64_MIN: it stays. */
+static struct store_update update_of(const struct store_change *changes, size_t count, int64_t now, int64_t until)
 {
-	struct store_update update = {
+	return (struct store_update){
 		.condition = STORE_IF_PRESENT,
 		.now = now,
 		.idle_deadline = until,
@@ -136,19 +132,6 @@ static int apply(struct sess_manager *m, const char *user, const struct store_ch
 		.changes = changes,
 		.count = count,
 	};
-	struct store_key key;
-	int status = STORE_BUSY;
-
-	reserved_index_key(user, &key);
-	for (int i = 0; i < CHASE_MAX; i++) {
-		status = store_apply(m->store, &key, &update, ret);
-		if (status != STORE_EXISTS && status != STORE_ABSENT && status != STORE_DAMAGED)
-			break;
-		if (until == INT64_MIN)
-			return STORE_OK; /* what is to be taken out is not there */
-		update.condition = status == STORE_EXISTS ? STORE_IF_PRESENT : STORE_IF_ABSENT;
-	}
-	return status;
 }
 
 int user_enter(struct sess_manager *m, const char *user, const struct user_entry *entry, struct user_list *ret)
@@ -161,6 +144,8 @@ int user_enter(struct sess_manager *m, const char *user, const struct user_entry
 		                             .size = (uint32_t)strlen(user),
 		                             .until = RECORD_NEVER },
 		                           change_of(entry->handle) };
+	struct store_update update;
+	struct store_key key;
 	struct record record;
 	int status;
 
@@ -171,7 +156,9 @@ int user_enter(struct sess_manager *m, const char *user, const struct user_entry
 	changes[1].size = sizeof(octets);
 	changes[1].until = entry->until;
 	record_init(&record);
-	status = apply(m, user, changes, 2, entry->added, entry->until, &record);
+	reserved_index_key(user, &key);
+	update = update_of(changes, 2, entry->added, entry->until);
+	status = manager_apply(m, &key, &update, &record);
 	if (status == STORE_OK)
 		status = list_read(record.octets, entry->added, ret);
 	record_free(&record);
@@ -181,6 +168,8 @@ int user_enter(struct sess_manager *m, const char *user, const struct user_entry
 int user_forget(struct sess_manager *m, const char *user, const struct user_entry *entries, size_t count, int64_t now)
 {
 	struct store_change *changes;
+	struct store_update update;
+	struct store_key key;
 	struct record record;
 	int status;
 
@@ -192,10 +181,13 @@ int user_forget(struct sess_manager *m, const char *user, const struct user_entr
 	for (size_t i = 0; i < count; i++)
 		changes[i] = change_of(entries[i].handle);
 	record_init(&record);
-	status = apply(m, user, changes, count, now, INT64_MIN, &record);
+	reserved_index_key(user, &key);
+	update = update_of(changes, count, now, INT64_MIN);
+	status = store_apply(m->store, &key, &update, &record);
 	record_free(&record);
 	free(changes);
-	return status;
+	/* What is to be taken out is not there. */
+	return status == STORE_ABSENT || status == STORE_DAMAGED ? STORE_OK : status;
 }
 
 /* ---- sessions behind entries ---------------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@ AM_TESTS_ENVIRONMENT = \
 	SESAME_SANITIZERS='$(SESAME_SANITIZERS)'; export SESAME_SANITIZERS; \
 	CC='$(CC)'; export CC;
 
-EXTRA_DIST += tests/driver tests/environment tests/tap.h tests/tap.sh
+EXTRA_DIST += tests/driver tests/environment tests/sources.sh tests/tap.h tests/tap.sh
 
 # A real lighttpd, a real browser. Sessions are there after a restart, so they need a store that lasts.
 web_tests = \

@@ -8,14 +8,7 @@ static struct visit v;
 
 static int log_in(struct sess_manager *m, struct browser *b, const char *user, const char *device)
 {
-	int result;
-
-	visit_by(&v, m, b);
-	sess_login(v.s, user, device);
-	visit_commit(&v, b);
-	result = v.result;
-	visit_end(&v);
-	return result;
+	return visit_log_in(&v, m, b, user, device);
 }
 
 static bool is_in(struct sess_manager *m, struct browser *b)

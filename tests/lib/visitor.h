@@ -160,6 +160,20 @@ __attribute__((unused)) static void visit_end(struct visit *v)
 	visit_clear(v);
 }
 
+/* A whole request that logs in. The commit's result; the browser keeps the new cookie, v what the response was. */
+__attribute__((unused)) static int visit_log_in(struct visit *v, struct sess_manager *m, struct browser *b, const char *user,
+                                                const char *device)
+{
+	int result;
+
+	visit_by(v, m, b);
+	sess_login(v->s, user, device);
+	visit_commit(v, b);
+	result = v->result;
+	visit_end(v);
+	return result;
+}
+
 /* A whole request that adds 1 to visits. Returns the number afterwards, -1 where the commit failed. */
 __attribute__((unused)) static int64_t page_view(struct sess_manager *m, struct browser *b)
 {

@@ -3,6 +3,8 @@
 # own secret key.
 
 . "$SESAME_SOURCE/tests/tap.sh"
+# shellcheck source=../sources.sh
+. "$SESAME_SOURCE/tests/sources.sh"
 
 for program in dpkg-buildpackage dh lintian fakeroot; do
 	command -v $program >/dev/null || skip_all "$program is not installed"
@@ -15,15 +17,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR CC
 version=$(sed -n 's/^#define SESAME_VERSION "\(.*\)"/\1/p' "$SESAME_SOURCE/lib/sesame.h")
 is "$(dpkg-parsechangelog -l "$SESAME_SOURCE/debian/changelog" -S Version)" "$version" "the package has the version of sesame.h"
 
-# A clean clone, or what a distribution holds.
 sources=$work/sesame-$version
-mkdir "$sources"
-if [ -e "$SESAME_SOURCE/.git" ] && command -v git >/dev/null; then
-	git -c safe.directory="$SESAME_SOURCE" -C "$SESAME_SOURCE" ls-files |
-		tar -C "$SESAME_SOURCE" --ignore-failed-read -cf - -T - 2>/dev/null | tar -C "$sources" -xf -
-else
-	make -C "$SESAME_BUILD" -s distdir "distdir=$sources" >"$work/log" 2>&1
-fi
+copy_sources "$sources" >"$work/log" 2>&1
 build_package() {
 	cd "$sources" && DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc >"$work/log" 2>&1
 }

@@ -2,6 +2,8 @@
 # A fresh Debian system in a folder, with gcc and make and nothing of ours: ./run and ./check bring what they need, or say it.
 
 . "$SESAME_SOURCE/tests/tap.sh"
+# shellcheck source=../sources.sh
+. "$SESAME_SOURCE/tests/sources.sh"
 
 [ "$(id -u)" = 0 ] || skip_all "a fresh Debian system in a folder needs root"
 command -v debootstrap >/dev/null || skip_all "debootstrap is not installed"
@@ -30,15 +32,8 @@ machine() {
 		sh "$root" "$@" </dev/null
 }
 
-# A clean clone, or what a distribution holds.
 sources=$root/srv/sesame
-mkdir "$sources"
-if [ -e "$SESAME_SOURCE/.git" ] && command -v git >/dev/null; then
-	git -c safe.directory="$SESAME_SOURCE" -C "$SESAME_SOURCE" ls-files |
-		tar -C "$SESAME_SOURCE" --ignore-failed-read -cf - -T - 2>/dev/null | tar -C "$sources" -xf -
-else
-	make -C "$SESAME_BUILD" -s distdir "distdir=$sources" >"$work/log" 2>&1
-fi
+copy_sources "$sources" >"$work/log" 2>&1
 ok "the sources are there" test -x "$sources/run" || tap_done
 
 machine useradd --create-home visitor

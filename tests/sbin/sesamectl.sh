@@ -1,18 +1,17 @@
 #!/bin/sh
 # sesamectl: its call, its output, its exit statuses, and its work beside running programs.
 
-. "$SESAME_SOURCE/tests/tap.sh"
+# shellcheck source=lib.sh
+. "$SESAME_SOURCE/tests/sbin/lib.sh"
 
+# The store's own tool, on a store that lies in the open.
 tool=$SESAME_BUILD/tests/store/store_tool
-ctl=$SESAME_BUILD/sbin/sesamectl
-[ -x "$ctl" ] || bail_out "$ctl is not built"
-work=$(mktemp -d) || bail_out "no temporary folder"
+rmdir "$STATE_DIRECTORY"
+STATE_DIRECTORY=$work
+unset SESSION_STORE SESSION_STORE_WAIT_MS SESAME_CONF
+store=$work/sessions
 holder=
 trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null; rm -rf "$work"' EXIT
-STATE_DIRECTORY=$work
-export STATE_DIRECTORY
-unset SESSION_STORE SESAME_CONF
-store=$work/sessions
 
 # sample COMMAND: what it needs to be called at all, so that it ends by itself.
 sample() {
@@ -29,19 +28,6 @@ needs_store() {
 	case $1 in
 	check-config | keygen | rotate-keys | sign | verify) return 1 ;;
 	esac
-}
-
-# run ARGUMENT...: sets status, said (standard output) and told (standard error).
-run() {
-	"$ctl" "$@" >"$work/said" 2>"$work/told" </dev/null
-	status=$?
-	said=$(cat "$work/said")
-	told=$(cat "$work/told")
-}
-
-# value NAME: of the JSON object in $said.
-value() {
-	printf '%s' "$said" | /usr/bin/python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
 }
 
 run
